@@ -1,0 +1,406 @@
+// Package clock is the one place that reads real time.
+//
+// Each sandbox has a World: a clock that is real or frozen, can be set and advanced, and carries alarms (a retry that
+// is due, a scripted action). Beside the world clock stands the edge clock, which is compared with the counterpart's
+// own clock: request timestamp windows and signature timestamps.
+package clock
+
+import (
+	"container/heap"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Mode says how a world clock moves.
+type Mode string
+
+// The two modes of a world clock.
+const (
+	Real   Mode = "real"   // moves with the machine's clock (at an offset when it was set)
+	Frozen Mode = "frozen" // moves only when told to
+)
+
+// Edge says which clock is compared with a counterpart's clock.
+type Edge string
+
+// The two edge clocks.
+const (
+	Wall      Edge = "wall"  // the machine's clock plus the skew
+	WorldEdge Edge = "world" // the world clock plus the skew
+)
+
+// ErrTooManyAlarms ends an Advance that would not come to an end.
+var ErrTooManyAlarms = errors.New("clock: too many alarms in one advance")
+
+// Setting is the state of a world clock as plain data.
+type Setting struct {
+	Mode Mode          `json:"mode"`
+	Now  time.Time     `json:"now"`
+	Edge Edge          `json:"edge"`
+	Skew time.Duration `json:"skew,format:units"`
+}
+
+// Task is what an alarm does. It may do I/O and run beside others that are due at the same instant; the function it
+// returns records the outcome. Outcomes of one instant are recorded one after the other, in the order of their alarms.
+type Task func(ctx context.Context) (record func())
+
+// World is the clock of one sandbox. Its methods are safe for concurrent use.
+type World struct {
+	mu      sync.Mutex
+	mode    Mode
+	frozen  time.Time     // Frozen: the instant
+	offset  time.Duration // Real: distance from the machine's clock
+	edge    Edge
+	skew    time.Duration
+	alarms  alarmHeap
+	byID    map[uint64]*alarm
+	seq     uint64
+	running int // alarms that were started and have not recorded yet
+	idle    *sync.Cond
+	timer   *time.Timer
+	stopped bool
+	advance sync.Mutex // one Advance at a time
+	held    bool       // an Advance is running: it fires the alarms, nobody else
+}
+
+// New returns a real world clock with a wall edge.
+func New() *World {
+	w := &World{mode: Real, edge: Wall, byID: map[uint64]*alarm{}}
+	w.idle = sync.NewCond(&w.mu)
+	return w
+}
+
+// WallNow is the machine's clock, in UTC.
+func WallNow() time.Time { return time.Now().UTC() }
+
+// Now is the world's instant, in UTC.
+func (w *World) Now() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now()
+}
+
+func (w *World) now() time.Time {
+	if w.mode == Frozen {
+		return w.frozen
+	}
+	return time.Now().UTC().Round(0).Add(w.offset)
+}
+
+// Read returns the world's instant and the edge clock's instant, taken together.
+func (w *World) Read() (now, edge time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now = w.now()
+	if w.edge == WorldEdge {
+		return now, now.Add(w.skew)
+	}
+	return now, time.Now().UTC().Round(0).Add(w.skew)
+}
+
+// EdgeNow is the edge clock's instant.
+func (w *World) EdgeNow() time.Time {
+	_, edge := w.Read()
+	return edge
+}
+
+// Setting returns the clock as plain data.
+func (w *World) Setting() Setting {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return Setting{Mode: w.mode, Now: w.now(), Edge: w.edge, Skew: w.skew}
+}
+
+// Set changes the clock, also back in time. A zero Now keeps the present instant, empty Mode and Edge keep theirs.
+// Alarms keep their instants; those that are due now fire.
+func (w *World) Set(s Setting) {
+	w.advance.Lock()
+	defer w.advance.Unlock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := w.now()
+	if !s.Now.IsZero() {
+		now = s.Now.UTC()
+	}
+	if s.Mode != "" {
+		w.mode = s.Mode
+	}
+	if s.Edge != "" {
+		w.edge = s.Edge
+	}
+	w.skew = s.Skew
+	w.frozen, w.offset = now, now.Sub(time.Now().UTC().Round(0))
+	if s.Now.IsZero() && w.mode == Real && w.offset.Abs() < time.Millisecond {
+		w.offset = 0
+	}
+	w.fireDue()
+}
+
+// At registers a task for an instant and returns a handle for Cancel. A task that is due at once starts at once,
+// unless an Advance is under way, which then performs it.
+func (w *World) At(at time.Time, task Task) uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.seq++
+	a := &alarm{at: at, seq: w.seq, task: task}
+	w.byID[a.seq] = a
+	heap.Push(&w.alarms, a)
+	w.fireDue()
+	return a.seq
+}
+
+// Cancel takes an alarm back, and reports false when it has fired already.
+func (w *World) Cancel(id uint64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	a, ok := w.byID[id]
+	if !ok {
+		return false
+	}
+	delete(w.byID, id)
+	heap.Remove(&w.alarms, a.pos)
+	w.idle.Broadcast()
+	return true
+}
+
+// Pending returns the number of alarms that wait, and the instant of the next.
+func (w *World) Pending() (n int, next time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.alarms) > 0 {
+		next = w.alarms[0].at
+	}
+	return len(w.alarms), next
+}
+
+// Stop ends the clock: no alarm fires afterwards. It returns when those under way have recorded, or ctx ends.
+func (w *World) Stop(ctx context.Context) error {
+	w.mu.Lock()
+	w.stopped = true
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+	w.mu.Unlock()
+	return w.Settle(ctx)
+}
+
+// Settle waits until no started alarm is under way.
+func (w *World) Settle(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.idle.Broadcast()
+	})
+	defer stop()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for w.running > 0 {
+		if ctx.Err() != nil {
+			return fmt.Errorf("clock: %d alarms are still under way: %w", w.running, ctx.Err())
+		}
+		w.idle.Wait()
+	}
+	return nil
+}
+
+// fireDue starts what is due, each on its own, and arms the timer for the next. The caller holds w.mu.
+func (w *World) fireDue() {
+	if w.held || w.stopped {
+		return
+	}
+	now := w.now()
+	for len(w.alarms) > 0 && !w.alarms[0].at.After(now) {
+		a := w.pop()
+		w.running++
+		go w.run(a)
+	}
+	w.arm(now)
+}
+
+func (w *World) run(a *alarm) {
+	record := a.task(context.Background())
+	if record != nil {
+		record()
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.running--
+	w.idle.Broadcast()
+}
+
+func (w *World) arm(now time.Time) {
+	if w.timer != nil {
+		w.timer.Stop()
+		w.timer = nil
+	}
+	if w.mode != Real || len(w.alarms) == 0 || w.stopped {
+		return
+	}
+	w.timer = time.AfterFunc(w.alarms[0].at.Sub(now), func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.fireDue()
+	})
+}
+
+func (w *World) pop() *alarm {
+	a, _ := heap.Pop(&w.alarms).(*alarm)
+	delete(w.byID, a.seq)
+	return a
+}
+
+// Advance moves the clock to an instant and performs everything due on the way, in order: the clock stands at each
+// due instant while what is due there runs, and moves on when all its outcomes are recorded. At most limit alarms
+// fire. It returns how many did.
+func (w *World) Advance(ctx context.Context, to time.Time, limit int) (int, error) {
+	return w.move(ctx, limit, func(next time.Time) bool { return !next.After(to) }, to)
+}
+
+// AdvanceUntilIdle fires alarms, in order and however late they are due, until none is left.
+func (w *World) AdvanceUntilIdle(ctx context.Context, limit int) (int, error) {
+	return w.move(ctx, limit, func(time.Time) bool { return true }, time.Time{})
+}
+
+func (w *World) move(ctx context.Context, limit int, wanted func(time.Time) bool, end time.Time) (int, error) {
+	w.advance.Lock()
+	defer w.advance.Unlock()
+	if err := w.hold(ctx); err != nil {
+		return 0, err
+	}
+	defer w.unhold(ctx, end)
+	fired := 0
+	for {
+		batch := w.nextBatch(wanted)
+		if len(batch) == 0 {
+			return fired, nil
+		}
+		if fired += len(batch); fired > limit {
+			w.putBack(batch)
+			return fired - len(batch), fmt.Errorf("%w: more than %d", ErrTooManyAlarms, limit)
+		}
+		runBatch(ctx, batch)
+		if err := ctx.Err(); err != nil {
+			return fired, fmt.Errorf("clock: advance ended early: %w", err)
+		}
+	}
+}
+
+// hold takes the alarms over: what is under way records first, nothing new starts by itself.
+func (w *World) hold(ctx context.Context) error {
+	w.mu.Lock()
+	w.held = true
+	w.mu.Unlock()
+	if err := w.Settle(ctx); err != nil {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.held = false
+		w.fireDue()
+		return err
+	}
+	return nil
+}
+
+func (w *World) unhold(ctx context.Context, end time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if ctx.Err() == nil {
+		w.jump(end)
+	}
+	w.held = false
+	w.fireDue()
+}
+
+// jump moves the clock forward to an instant. The caller holds w.mu.
+func (w *World) jump(to time.Time) {
+	if to.IsZero() || !to.After(w.now()) {
+		return
+	}
+	if w.mode == Frozen {
+		w.frozen = to.UTC()
+		return
+	}
+	w.offset = to.Sub(time.Now().UTC().Round(0))
+}
+
+// nextBatch takes all alarms of the next due instant and moves the clock there.
+func (w *World) nextBatch(wanted func(time.Time) bool) []*alarm {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.alarms) == 0 || w.stopped || !wanted(w.alarms[0].at) {
+		return nil
+	}
+	at := w.alarms[0].at
+	w.jump(at)
+	var batch []*alarm
+	for len(w.alarms) > 0 && w.alarms[0].at.Equal(at) {
+		batch = append(batch, w.pop())
+	}
+	return batch
+}
+
+func (w *World) putBack(batch []*alarm) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, a := range batch {
+		w.byID[a.seq] = a
+		heap.Push(&w.alarms, a)
+	}
+}
+
+// runBatch runs the tasks of one instant beside each other and records their outcomes in order.
+func runBatch(ctx context.Context, batch []*alarm) {
+	if len(batch) == 1 {
+		if record := batch[0].task(ctx); record != nil {
+			record()
+		}
+		return
+	}
+	records := make([]chan func(), len(batch))
+	for i, a := range batch {
+		records[i] = make(chan func(), 1)
+		go func() { records[i] <- a.task(ctx) }()
+	}
+	for _, ch := range records {
+		if record := <-ch; record != nil {
+			record()
+		}
+	}
+}
+
+type alarm struct {
+	at   time.Time
+	seq  uint64
+	task Task
+	pos  int
+}
+
+type alarmHeap []*alarm
+
+func (h alarmHeap) Len() int { return len(h) }
+func (h alarmHeap) Less(i, j int) bool {
+	if h[i].at.Equal(h[j].at) {
+		return h[i].seq < h[j].seq
+	}
+	return h[i].at.Before(h[j].at)
+}
+func (h alarmHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].pos, h[j].pos = i, j
+}
+
+func (h *alarmHeap) Push(x any) {
+	a, _ := x.(*alarm)
+	a.pos = len(*h)
+	*h = append(*h, a)
+}
+
+func (h *alarmHeap) Pop() any {
+	old := *h
+	a := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h = old[:len(old)-1]
+	return a
+}

@@ -1,0 +1,118 @@
+package engine
+
+import (
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/mocksrv/mocksrv/internal/contract"
+)
+
+// Exchange is one request to a provider and its answer, as the journal keeps it. It is immutable.
+type Exchange struct {
+	ID        uint64
+	At        time.Time // world clock
+	Sim       string
+	Operation string // operationId; "" when no operation was reached
+	Method    string
+	Path      string // as sent, with the query
+	Request   Message
+	Status    int
+	Response  Message
+	Refusal   *Refusal
+	Took      time.Duration
+}
+
+// Message is the header and body of a request or an answer.
+type Message struct {
+	Header http.Header
+	Body   []byte
+}
+
+// Refusal explains an error answer: which rule of the ledger spoke, what it saw and what would pass.
+type Refusal struct {
+	Rule   string         `json:"rule"`
+	Saw    string         `json:"saw"`
+	Want   string         `json:"want"`
+	Basis  contract.Basis `json:"basis"`
+	Source string         `json:"source"`
+}
+
+// JournalLimits bound a journal. When either is exceeded the oldest exchanges are dropped, and counted.
+type JournalLimits struct {
+	Entries int
+	Bytes   int
+}
+
+// DefaultJournalLimits keep an idle sandbox small and a busy one below a few dozen megabytes.
+func DefaultJournalLimits() JournalLimits { return JournalLimits{Entries: 10_000, Bytes: 16 << 20} }
+
+// Journal keeps the exchanges of one sandbox, oldest first.
+type Journal struct {
+	mu      sync.RWMutex
+	limits  JournalLimits
+	entries []*Exchange
+	bytes   int
+	last    uint64
+	dropped uint64
+	changed chan struct{} // closed and replaced at every append
+}
+
+// NewJournal returns an empty journal.
+func NewJournal(limits JournalLimits) *Journal {
+	return &Journal{limits: limits, changed: make(chan struct{})}
+}
+
+// Append numbers an exchange and keeps it.
+func (j *Journal) Append(x *Exchange) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.last++
+	x.ID = j.last
+	j.entries = append(j.entries, x)
+	j.bytes += x.size()
+	for len(j.entries) > j.limits.Entries || j.bytes > j.limits.Bytes && len(j.entries) > 1 {
+		j.bytes -= j.entries[0].size()
+		j.entries[0] = nil
+		j.entries = j.entries[1:]
+		j.dropped++
+	}
+	close(j.changed)
+	j.changed = make(chan struct{})
+}
+
+// Read returns the exchanges with an id above after, oldest first, how many were dropped in all, and a channel that
+// is closed at the next append.
+func (j *Journal) Read(after uint64) (entries []*Exchange, dropped uint64, changed <-chan struct{}) {
+	j.mu.RLock()
+	defer j.mu.RUnlock()
+	entries = j.entries
+	if n := len(entries); n > 0 && after >= entries[0].ID {
+		skip := min(after-entries[0].ID+1, uint64(n))
+		entries = entries[skip:]
+	}
+	return append([]*Exchange(nil), entries...), j.dropped, j.changed
+}
+
+// Clear forgets every exchange. Numbers go on.
+func (j *Journal) Clear() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.entries, j.bytes, j.dropped = nil, 0, 0
+}
+
+// perEntry is the estimated size of an exchange beside its texts.
+const perEntry = 600
+
+func (x *Exchange) size() int {
+	n := perEntry + len(x.Path) + len(x.Request.Body) + len(x.Response.Body)
+	for _, h := range []http.Header{x.Request.Header, x.Response.Header} {
+		for name, values := range h {
+			n += len(name) + 48
+			for _, v := range values {
+				n += len(v) + 16
+			}
+		}
+	}
+	return n
+}

@@ -1,0 +1,250 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mocksrv/mocksrv/internal/clock"
+	"github.com/mocksrv/mocksrv/internal/contract"
+	"github.com/mocksrv/mocksrv/internal/derive"
+	"github.com/mocksrv/mocksrv/internal/store"
+	"github.com/mocksrv/mocksrv/sims"
+)
+
+// DefaultSandbox always exists.
+const DefaultSandbox = "default"
+
+// Errors of the sandbox registry.
+var (
+	ErrSandboxExists   = errors.New("a sandbox of this name exists already")
+	ErrSandboxName     = errors.New("a sandbox name has 1 to 63 characters of a-z, 0-9, '-', '_', '.', and starts with a letter or digit")
+	ErrDefaultSandbox  = errors.New("the default sandbox cannot be deleted; reset it instead")
+	ErrTooManySandbox  = errors.New("the limit of sandboxes is reached; delete some")
+	ErrUnknownPolicy   = errors.New("unknown policy")
+	ErrInvalidPolicy   = errors.New("invalid policy value")
+	sandboxNamePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`)
+)
+
+// SandboxConfig is what a sandbox starts from, and what a reset returns to.
+type SandboxConfig struct {
+	Name     string
+	Seed     int64
+	Clock    clock.Setting
+	Policies map[string]any // "sim.policy" → value
+}
+
+// Sandbox is one world: state, credentials, clock, seed, policies and journal of its own.
+type Sandbox struct {
+	Name    string
+	Clock   *clock.World
+	Journal *Journal
+
+	engine      *Engine
+	config      SandboxConfig
+	root        derive.Key
+	policies    atomic.Pointer[map[string]any] // "sim.policy" → parsed value
+	keys        map[string]derive.Key          // by sim
+	mu          sync.Mutex                     // guards credentials and serialises reset, restore and policy changes
+	credentials map[string]sims.Credentials    // by sim
+}
+
+func (e *Engine) newSandbox(config SandboxConfig) (*Sandbox, error) {
+	s := &Sandbox{
+		Name: config.Name, Clock: clock.New(), Journal: NewJournal(e.options.Journal),
+		engine: e, config: config, root: derive.Root(config.Seed, config.Name),
+		keys: make(map[string]derive.Key, len(e.providers)),
+	}
+	for name := range e.byName {
+		s.keys[name] = s.root.Child(name)
+	}
+	if err := s.SetPolicies(config.Policies); err != nil {
+		return nil, err
+	}
+	s.Clock.Set(config.Clock)
+	if err := s.seed(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// seed fills the empty state with the accounts and credentials of every sim.
+func (s *Sandbox) seed() error {
+	credentials := make(map[string]sims.Credentials, len(s.engine.providers))
+	now, edge := s.Clock.Read()
+	err := s.engine.store.Update(s.Name, func(tx store.Tx) error {
+		for _, p := range s.engine.providers {
+			credentials[p.Name] = p.Seed(s.env(p, tx, now, edge))
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("seed sandbox %q: %w", s.Name, err)
+	}
+	s.credentials = credentials
+	return nil
+}
+
+// Env is the world of a piece of provider code, inside a transaction on the sandbox.
+func (s *Sandbox) Env(p *Provider, tx store.Tx) *sims.Env {
+	now, edge := s.Clock.Read()
+	return s.env(p, tx, now, edge)
+}
+
+func (s *Sandbox) env(p *Provider, tx store.Tx, now, edge time.Time) *sims.Env {
+	return sims.NewEnv(store.Scoped(tx, p.Name), now, edge, s.Policies(p), p.Contract.Catalogue, s.keys[p.Name])
+}
+
+// Seed returns the seed everything in the sandbox derives from.
+func (s *Sandbox) Seed() int64 { return s.config.Seed }
+
+// Credentials returns the ready-made credentials of a sim.
+func (s *Sandbox) Credentials(sim string) sims.Credentials {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.credentials[sim])
+}
+
+// View reads the state of the sandbox.
+func (s *Sandbox) View(fn func(store.Tx) error) error { return s.engine.store.View(s.Name, fn) }
+
+// Update changes the state of the sandbox.
+func (s *Sandbox) Update(fn func(store.Tx) error) error { return s.engine.store.Update(s.Name, fn) }
+
+// Reset returns the sandbox to its seed state: empty journal, ready-made credentials, clock and policies as at creation.
+func (s *Sandbox) Reset() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.engine.store.Import(s.Name, store.State{}); err != nil {
+		return fmt.Errorf("reset sandbox %q: %w", s.Name, err)
+	}
+	s.engine.outbox.Forget(s)
+	if err := s.changePolicies(nil, s.config.Policies); err != nil {
+		return err
+	}
+	s.Clock.Set(resetSetting(s.config.Clock))
+	s.Journal.Clear()
+	return s.seed()
+}
+
+// resetSetting makes "as at creation" explicit: a real clock without an instant goes back to the machine's time.
+func resetSetting(at clock.Setting) clock.Setting {
+	if at.Now.IsZero() {
+		at.Now = clock.WallNow()
+	}
+	if at.Mode == "" {
+		at.Mode = clock.Real
+	}
+	if at.Edge == "" {
+		at.Edge = clock.Wall
+	}
+	return at
+}
+
+// SetPolicies sets policies by "sim.policy"; a nil value returns one to its default. Either all are set or none.
+func (s *Sandbox) SetPolicies(changes map[string]any) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var current map[string]any
+	if set := s.policies.Load(); set != nil {
+		current = *set
+	}
+	return s.changePolicies(current, changes)
+}
+
+func (s *Sandbox) changePolicies(current, changes map[string]any) error {
+	next := map[string]any{}
+	maps.Copy(next, current)
+	for _, name := range slices.Sorted(maps.Keys(changes)) {
+		policy, err := s.engine.policy(name)
+		if err != nil {
+			return err
+		}
+		if changes[name] == nil {
+			delete(next, name)
+			continue
+		}
+		value, err := policy.Parse(changes[name])
+		if err != nil {
+			return fmt.Errorf("%w: %s: %w", ErrInvalidPolicy, name, err)
+		}
+		next[name] = value
+	}
+	s.policies.Store(&next)
+	return nil
+}
+
+// policy finds a policy by "sim.policy".
+func (e *Engine) policy(name string) (*contract.Policy, error) {
+	simName, policyName, _ := strings.Cut(name, ".")
+	p, ok := e.byName[simName]
+	if !ok {
+		return nil, fmt.Errorf("%w: %q; policies are named <sim>.<policy>, the sims are %s",
+			ErrUnknownPolicy, name, strings.Join(keys(e.byName), ", "))
+	}
+	policy, ok := p.Contract.Policy(policyName)
+	if !ok {
+		return nil, fmt.Errorf("%w: %q; the policies of %s are %s",
+			ErrUnknownPolicy, name, simName, strings.Join(p.Contract.PolicyNames(), ", "))
+	}
+	return policy, nil
+}
+
+// ChangedPolicies returns the policies that differ from their defaults, as plain JSON data.
+func (s *Sandbox) ChangedPolicies() map[string]any {
+	changed := map[string]any{}
+	if set := s.policies.Load(); set != nil {
+		for name, value := range *set {
+			changed[name] = contract.Plain(value)
+		}
+	}
+	return changed
+}
+
+// Policies gives a sim its switches.
+func (s *Sandbox) Policies(p *Provider) sims.Policies {
+	set := s.policies.Load()
+	return policies{provider: p, set: *set}
+}
+
+type policies struct {
+	provider *Provider
+	set      map[string]any
+}
+
+func policyValue[T any](p policies, name string) T {
+	if len(p.set) > 0 {
+		if v, ok := p.set[p.provider.Name+"."+name].(T); ok {
+			return v
+		}
+	}
+	policy, ok := p.provider.Contract.Policy(name)
+	if !ok {
+		panic(fmt.Sprintf("sim %s asks for policy %q, which its ledger does not have", p.provider.Name, name))
+	}
+	v, ok := policy.Default.(T)
+	if !ok {
+		panic(fmt.Sprintf("sim %s asks for policy %q as %T, but it is %s", p.provider.Name, name, v, policy.Type))
+	}
+	return v
+}
+
+func (p policies) Enum(name string) string            { return policyValue[string](p, name) }
+func (p policies) Bool(name string) bool              { return policyValue[bool](p, name) }
+func (p policies) Int(name string) int                { return policyValue[int](p, name) }
+func (p policies) Duration(name string) time.Duration { return policyValue[time.Duration](p, name) }
+func (p policies) Durations(name string) []time.Duration {
+	return policyValue[[]time.Duration](p, name)
+}
+
+// Export returns the state of the sandbox as plain data.
+func (s *Sandbox) Export() (store.State, error) { return s.engine.store.Export(s.Name) }
+
+// Import replaces the state of the sandbox.
+func (s *Sandbox) Import(state store.State) error { return s.engine.store.Import(s.Name, state) }

@@ -1,0 +1,414 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"mime"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/mocksrv/mocksrv/internal/clock"
+	"github.com/mocksrv/mocksrv/internal/contract"
+	"github.com/mocksrv/mocksrv/internal/store"
+	"github.com/mocksrv/mocksrv/internal/strictjson"
+	"github.com/mocksrv/mocksrv/sims"
+)
+
+// MaxBody is how many bytes of a request body are read.
+const MaxBody = 1 << 20
+
+// ErrNoProvider and ErrNoSandbox mean that a request is not for a provider at all; Serve leaves the answer to the caller.
+var (
+	ErrNoProvider = errors.New("no provider at this path")
+	ErrNoSandbox  = errors.New("no such sandbox")
+)
+
+// request is one request on its way through answer.
+type request struct {
+	http     *http.Request
+	provider *Provider
+	sandbox  *Sandbox
+	call     *sims.Call
+	op       *contract.Operation
+}
+
+// Serve answers a request to a provider: from raw bytes to journal, whatever happens on the way, in the provider's own
+// envelope. A request that is for no provider or no sandbox gets an error and no answer.
+func (e *Engine) Serve(w http.ResponseWriter, r *http.Request) error {
+	t, ok := e.locate(r)
+	if !ok {
+		return fmt.Errorf("%w: %s; the providers are at /%s/", ErrNoProvider, r.URL.Path, strings.Join(keys(e.byName), "/, /"))
+	}
+	sandbox, ok := e.choose(t, r)
+	if !ok {
+		return fmt.Errorf("%w: %q; create it with POST /_mocksrv/v1/sandboxes", ErrNoSandbox, t.sandbox)
+	}
+	started := clock.WallNow()
+	req := newRequest(r, t, sandbox)
+	reply, err := e.answer(req, w)
+	refusal := e.explain(req, err)
+	if err != nil {
+		reply = e.fail(req, err)
+	}
+	if req.provider.Finish != nil {
+		req.provider.Finish(req.call, &reply)
+	}
+	body, header := e.encode(req, reply)
+	sandbox.Journal.Append(&Exchange{
+		At: req.call.Now, Sim: t.provider.Name, Operation: req.call.Operation, Method: r.Method, Path: pathWithQuery(t.path, r.URL),
+		Request: Message{Header: r.Header, Body: req.call.Raw}, Status: reply.Status,
+		Response: Message{Header: header, Body: body}, Refusal: refusal, Took: clock.WallNow().Sub(started),
+	})
+	write(w, r, reply.Status, header, body)
+	return nil
+}
+
+func newRequest(r *http.Request, t target, sandbox *Sandbox) *request {
+	now, edge := sandbox.Clock.Read()
+	call := &sims.Call{
+		Env:    sandbox.env(t.provider, noTx{}, now, edge),
+		Method: r.Method, Path: t.path, Header: r.Header, Query: r.URL.Query(),
+	}
+	return &request{http: r, provider: t.provider, sandbox: sandbox, call: call}
+}
+
+// answer is the request path, top to bottom. Every error leaves in the provider's envelope.
+func (e *Engine) answer(req *request, w http.ResponseWriter) (reply sims.Reply, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			e.log.Error("panic on the request path", "sim", req.provider.Name, "operation", req.call.Operation,
+				"panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	if err := req.readBody(w); err != nil {
+		return sims.Reply{}, err
+	}
+	if err := req.route(); err != nil {
+		return sims.Reply{}, err
+	}
+	if err := e.authenticate(req); err != nil {
+		return sims.Reply{}, err
+	}
+	if err := req.validate(); err != nil {
+		return sims.Reply{}, err
+	}
+	return e.handle(req)
+}
+
+// readBody reads the raw body once, bounded.
+func (req *request) readBody(w http.ResponseWriter) error {
+	if req.http.Body == nil || req.http.ContentLength == 0 {
+		return nil
+	}
+	limited := http.MaxBytesReader(w, req.http.Body, MaxBody)
+	var raw []byte
+	var err error
+	if n := req.http.ContentLength; n > 0 && n <= MaxBody {
+		raw = make([]byte, n)
+		_, err = io.ReadFull(limited, raw)
+	} else {
+		raw, err = io.ReadAll(limited)
+	}
+	req.call.Raw = raw
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return sims.Failure{
+			Kind: sims.TooLarge, Rule: "too-large", Saw: "more than " + strconv.Itoa(MaxBody) + " bytes",
+			Want: "at most " + strconv.Itoa(MaxBody) + " bytes",
+		}
+	case err != nil:
+		return sims.Failure{Kind: sims.Malformed, Rule: "malformed-json", Saw: "body ended early: " + err.Error(), Want: "a complete body"}
+	}
+	return nil
+}
+
+// route finds the operation.
+func (req *request) route() error {
+	path := &url.URL{Path: unescape(req.call.Path), RawPath: req.call.Path}
+	op, params, err := req.provider.route(req.call.Method, path)
+	if err != nil {
+		return err
+	}
+	req.op = op
+	req.call.Operation, req.call.Params = op.ID, params
+	req.call.SetDecoder(req.decode)
+	return nil
+}
+
+// authenticate checks the security requirements of the operation: all of one alternative.
+func (e *Engine) authenticate(req *request) error {
+	if len(req.op.Security) == 0 {
+		return nil
+	}
+	return req.sandbox.View(func(tx store.Tx) error {
+		req.call.Tx = store.Scoped(tx, req.provider.Name)
+		var first error
+		for _, alternative := range req.op.Security {
+			err := req.authenticateAll(alternative)
+			if err == nil {
+				return nil
+			}
+			if first == nil {
+				first = err
+			}
+		}
+		return first
+	})
+}
+
+func (req *request) authenticateAll(requirements []contract.Requirement) error {
+	for _, requirement := range requirements {
+		if err := req.provider.Auth[requirement.Scheme](req.call, requirement.Scopes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// validate decodes the body once and holds parameters and body against the document.
+func (req *request) validate() error {
+	req.call.Tx = noTx{}
+	if _, err := req.call.Decoded(); err != nil {
+		return err
+	}
+	if req.provider.Check != nil {
+		if err := req.provider.Check(req.call); err != nil {
+			return err
+		}
+	}
+	fields := req.paramErrors()
+	missing := len(req.op.Body) > 0 && len(req.call.Raw) == 0 && req.op.BodyRequired
+	if schema := req.schema(); schema != nil && (missing || len(req.call.Raw) > 0) {
+		body := req.call.Body
+		if missing {
+			body = map[string]any{}
+		}
+		fields = append(fields, contract.ValidateBody(schema, body)...)
+	}
+	switch {
+	case missing:
+		return sims.Failure{Kind: sims.MissingBody, Rule: "schema", Saw: "no body", Want: "a body", Fields: fields}
+	case len(fields) > 0:
+		return sims.Failure{Kind: sims.Invalid, Rule: "schema", Saw: describe(fields, saw), Want: describe(fields, want), Fields: fields}
+	}
+	return nil
+}
+
+func saw(f sims.FieldError) string {
+	if f.Value == nil && f.Keyword == "required" {
+		return "nothing"
+	}
+	text, err := strictjson.Encode(f.Value)
+	if err != nil {
+		return fmt.Sprint(f.Value)
+	}
+	if len(text) > 200 {
+		return string(text[:200]) + "…"
+	}
+	return string(text)
+}
+
+func want(f sims.FieldError) string { return f.Want }
+
+func describe(fields []sims.FieldError, part func(sims.FieldError) string) string {
+	parts := make([]string, len(fields))
+	for i, f := range fields {
+		parts[i] = strings.TrimSpace(f.In+" "+f.Field) + ": " + part(f)
+	}
+	return strings.Join(parts, "; ")
+}
+
+func (req *request) paramErrors() []sims.FieldError {
+	var fields []sims.FieldError
+	for _, p := range req.op.Params {
+		text, present := req.param(p)
+		switch {
+		case present:
+			fields = append(fields, contract.ValidateValue(p.Schema, contract.ParseParam(p.Schema, text), p.In, p.Name)...)
+		case p.Required:
+			fields = append(fields, sims.FieldError{In: p.In, Field: p.Name, Keyword: "required", Want: "a value"})
+		}
+	}
+	return fields
+}
+
+func (req *request) param(p contract.Param) (string, bool) {
+	switch p.In {
+	case "query":
+		values, ok := req.call.Query[p.Name]
+		if !ok {
+			return "", false
+		}
+		return values[0], true
+	case "path":
+		v, ok := req.call.Params[p.Name]
+		return v, ok
+	default:
+		v := req.call.Header.Get(p.Name)
+		return v, v != ""
+	}
+}
+
+// decode turns the raw body into plain data, by its media type.
+func (req *request) decode() (any, error) {
+	if len(req.op.Body) == 0 || len(req.call.Raw) == 0 {
+		return nil, nil
+	}
+	mediaType := req.mediaType()
+	if _, declared := req.op.Body[mediaType]; !declared {
+		sent := req.call.Header.Get("Content-Type")
+		if sent == "" {
+			sent = "no Content-Type"
+		}
+		return nil, sims.Failure{
+			Kind: sims.WrongContentType, Rule: "content-type", Saw: sent, Want: strings.Join(keys(req.op.Body), " or "),
+		}
+	}
+	if mediaType == "application/x-www-form-urlencoded" {
+		return decodeForm(req.call.Raw)
+	}
+	v, err := strictjson.Decode(req.call.Raw)
+	if err != nil {
+		return nil, sims.Failure{Kind: sims.Malformed, Rule: "malformed-json", Saw: err.Error(), Want: "one JSON value in UTF-8"}
+	}
+	return v, nil
+}
+
+func (req *request) mediaType() string {
+	header := req.call.Header.Get("Content-Type")
+	if _, plain := req.op.Body[header]; plain {
+		return header
+	}
+	mediaType, _, err := mime.ParseMediaType(header)
+	if err != nil {
+		return ""
+	}
+	return mediaType
+}
+
+// schema is that of the sent media type; of the only or first declared one when nothing was sent.
+func (req *request) schema() (s schema) {
+	if s, ok := req.op.Body[req.mediaType()]; ok {
+		return s
+	}
+	if all := slices.Sorted(maps.Keys(req.op.Body)); len(all) > 0 {
+		return req.op.Body[all[0]]
+	}
+	return nil
+}
+
+func decodeForm(raw []byte) (any, error) {
+	form, err := url.ParseQuery(string(raw))
+	if err != nil {
+		return nil, sims.Failure{Kind: sims.Malformed, Rule: "malformed-json", Saw: err.Error(), Want: "name=value pairs, URL-encoded"}
+	}
+	object := make(map[string]any, len(form))
+	for name, values := range form {
+		if len(values) > 1 {
+			return nil, sims.Failure{Kind: sims.Malformed, Rule: "malformed-json", Saw: "field " + name + " twice", Want: "each field once"}
+		}
+		object[name] = values[0]
+	}
+	return object, nil
+}
+
+// handle runs the provider's handler in one transaction: an error undoes whatever it did.
+func (e *Engine) handle(req *request) (reply sims.Reply, err error) {
+	handler := req.provider.Ops[req.op.ID]
+	after := func() {}
+	err = req.sandbox.Update(func(tx store.Tx) error {
+		req.call.Tx = store.Scoped(tx, req.provider.Name)
+		if reply, err = handler(req.call); err != nil {
+			return err
+		}
+		after, err = e.outbox.Apply(req.sandbox, req.provider, tx, req.call.Effects)
+		return err
+	})
+	req.call.Tx = noTx{}
+	if err != nil {
+		return sims.Reply{}, err
+	}
+	after()
+	return reply, nil
+}
+
+// fail renders an error in the provider's envelope.
+func (e *Engine) fail(req *request, err error) sims.Reply {
+	failure, ok := sims.AsFailure(err)
+	if !ok {
+		e.log.Error("defect", "sim", req.provider.Name, "operation", req.call.Operation, "error", err)
+		failure = sims.Failure{Kind: sims.Internal}
+	}
+	reply := req.provider.Fail(req.call, failure)
+	if len(failure.Allow) > 0 {
+		if reply.Header == nil {
+			reply.Header = http.Header{}
+		}
+		reply.Header.Set("Allow", strings.Join(failure.Allow, ", "))
+	}
+	return reply
+}
+
+// explain is the journal's account of a refusal.
+func (e *Engine) explain(req *request, err error) *Refusal {
+	if err == nil {
+		return nil
+	}
+	failure, ok := sims.AsFailure(err)
+	if !ok {
+		return &Refusal{Rule: "internal", Saw: err.Error(), Want: "please report this defect of the simulator"}
+	}
+	entry, _ := req.provider.Contract.Entry(failure.Rule)
+	return &Refusal{Rule: failure.Rule, Saw: failure.Saw, Want: failure.Want, Basis: entry.Basis, Source: entry.Source}
+}
+
+// encode turns a reply into bytes and headers.
+func (e *Engine) encode(req *request, reply sims.Reply) ([]byte, http.Header) {
+	header := reply.Header
+	if header == nil {
+		header = make(http.Header, 2)
+	}
+	body := reply.Raw
+	contentType := reply.ContentType
+	if reply.Body != nil {
+		encoded, err := strictjson.Encode(reply.Body)
+		if err != nil {
+			e.log.Error("reply does not encode", "sim", req.provider.Name, "operation", req.call.Operation, "error", err)
+		}
+		body = encoded
+		if contentType == "" {
+			contentType = "application/json"
+		}
+	}
+	if contentType != "" {
+		header["Content-Type"] = []string{contentType}
+	}
+	return body, header
+}
+
+func write(w http.ResponseWriter, r *http.Request, status int, header http.Header, body []byte) {
+	h := w.Header()
+	maps.Copy(h, header)
+	if status != http.StatusNoContent {
+		h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	}
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead && len(body) > 0 {
+		_, _ = w.Write(body) // a client that is gone: the journal has the answer
+	}
+}
+
+func pathWithQuery(path string, u *url.URL) string {
+	if u.RawQuery == "" {
+		return path
+	}
+	return path + "?" + u.RawQuery
+}

@@ -1,0 +1,47 @@
+package sims
+
+import (
+	"time"
+
+	"github.com/brianvoe/gofakeit/v6"
+
+	"github.com/mocksrv/mocksrv/internal/contract"
+	"github.com/mocksrv/mocksrv/internal/derive"
+	"github.com/mocksrv/mocksrv/internal/store"
+)
+
+// EventType is one entry of a provider's event catalogue, as the document lists it.
+type EventType = contract.EventType
+
+// Tx is a transaction on the state of one sim in one sandbox.
+type Tx = store.Tx
+
+// Table is a typed view of one table in a transaction.
+type Table[T any] = store.Table[T]
+
+// TableOf opens a table of a sim. keys computes the index keys of a row; it may be nil.
+func TableOf[T any](tx Tx, name string, keys func(T) []string) Table[T] {
+	return store.TableOf(tx, name, keys)
+}
+
+// Derived is 32 bytes that depend on the seed, the sandbox, the sim, a kind and a number, with the usual notations.
+type Derived = derive.Value
+
+type deriver = derive.Key
+
+// NewEnv is called by the engine: key is the derivation key of the sim in its sandbox.
+func NewEnv(tx Tx, now, edge time.Time, policies Policies, catalogue []EventType, key derive.Key) *Env {
+	return &Env{Tx: tx, Now: now, Edge: edge, Policies: policies, Catalogue: catalogue, derive: key}
+}
+
+// NewID derives the next value of a kind. It counts in the transaction, so a call that fails uses up no id.
+func (e *Env) NewID(kind string) Derived {
+	return e.derive.Value(kind, e.Tx.Next(kind))
+}
+
+// Fixed derives a value of a kind that does not count: the same for the lifetime of the sandbox.
+func (e *Env) Fixed(kind string) Derived { return e.derive.Value(kind, 0) }
+
+// Fake returns a generator of realistic data that is seeded with a derived value. It is cheap to make and not safe for
+// concurrent use. Its date functions read the machine's clock: take times from Now instead.
+func Fake(seed Derived) *gofakeit.Faker { return gofakeit.NewCustom(seed.Source()) }
