@@ -13,6 +13,8 @@ import (
 // Delivery says how a provider sends events. Numbers and switches (schedule, timeout, blocking …) are not here: they
 // are policies of the document's ledger, under the Policy names below, so that each can be overridden per sandbox.
 type Delivery struct {
+	// Ordered: the provider sends the events of one webhook one after the other.
+	Ordered bool
 	// Payload builds the realistic default payload of an event for one webhook. The caller's overrides are merged in
 	// afterwards.
 	Payload func(Source) Object
@@ -29,7 +31,7 @@ type Delivery struct {
 	// of the attempt.
 	Sign func(*Attempt) (Signature, error)
 	// Accept, when set, looks at an answer whose status is a success and returns why it is none after all, or "".
-	Accept func(status int, body []byte) string
+	Accept func(p Policies, status int, body []byte) string
 	// Record, when set, is told every change of a delivery, in the transaction that makes it.
 	Record func(*Env, DeliveryRecord)
 }
@@ -147,7 +149,7 @@ func HealthTable(tx Tx) Table[Health] { return TableOf[Health](tx, "health", nil
 // Effects are what a handler wants the delivery engine to do, in the same transaction.
 type Effects struct {
 	Redeliver []string // delivery ids to send once more
-	Release   []string // webhook ids whose held deliveries may go
+	Release   []string // ids of webhooks that changed: what waits for them is held, dropped or let go, as they are now
 }
 
 // Object is a JSON object that keeps the order of its members.

@@ -39,6 +39,9 @@ func (e *Env) NewID(kind string) Derived {
 	return e.derive.Value(kind, e.Tx.Next(kind))
 }
 
+// Derived derives the n-th value of a kind, where the number is known from elsewhere (Call.N).
+func (e *Env) Derived(kind string, n uint64) Derived { return e.derive.Value(kind, n) }
+
 // Fixed derives a value of a kind that does not count: the same for the lifetime of the sandbox.
 func (e *Env) Fixed(kind string) Derived { return e.derive.Value(kind, 0) }
 

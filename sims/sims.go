@@ -86,6 +86,7 @@ type Env struct {
 // Call is one request to one operation.
 type Call struct {
 	*Env
+	N         uint64 // the number of this call in its sandbox: 1, 2, …
 	Operation string // operationId; "" before routing succeeded
 	Method    string
 	Path      string // as sent, without prefix and query

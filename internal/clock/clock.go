@@ -43,9 +43,11 @@ type Setting struct {
 	Skew time.Duration `json:"skew,format:units"`
 }
 
-// Task is what an alarm does. It may do I/O and run beside others that are due at the same instant; the function it
-// returns records the outcome. Outcomes of one instant are recorded one after the other, in the order of their alarms.
-type Task func(ctx context.Context) (record func())
+// Task is what an alarm does. It is called with the clock locked, in the order of the alarms: it only hands its work to
+// somebody and returns. When the work is over, done is called once, from another goroutine, with a function that
+// records the outcome (nil: nothing to record). Work of one instant runs beside each other; during an Advance its
+// outcomes are recorded one after the other, in the order of the alarms.
+type Task func(done func(record func()))
 
 // World is the clock of one sandbox. Its methods are safe for concurrent use.
 type World struct {
@@ -215,13 +217,13 @@ func (w *World) fireDue() {
 	for len(w.alarms) > 0 && !w.alarms[0].at.After(now) {
 		a := w.pop()
 		w.running++
-		go w.run(a)
+		a.task(w.recordAtOnce)
 	}
 	w.arm(now)
 }
 
-func (w *World) run(a *alarm) {
-	record := a.task(context.Background())
+// recordAtOnce ends a task that was started outside of an Advance.
+func (w *World) recordAtOnce(record func()) {
 	if record != nil {
 		record()
 	}
@@ -273,15 +275,16 @@ func (w *World) move(ctx context.Context, limit int, wanted func(time.Time) bool
 	defer w.unhold(ctx, end)
 	fired := 0
 	for {
-		batch := w.nextBatch(wanted)
-		if len(batch) == 0 {
-			return fired, nil
+		records := w.startBatch(wanted, limit-fired)
+		if len(records) == 0 {
+			return fired, w.leftOver(wanted, limit)
 		}
-		if fired += len(batch); fired > limit {
-			w.putBack(batch)
-			return fired - len(batch), fmt.Errorf("%w: more than %d", ErrTooManyAlarms, limit)
+		fired += len(records)
+		for _, finished := range records {
+			if record := <-finished; record != nil {
+				record()
+			}
 		}
-		runBatch(ctx, batch)
 		if err := ctx.Err(); err != nil {
 			return fired, fmt.Errorf("clock: advance ended early: %w", err)
 		}
@@ -325,49 +328,33 @@ func (w *World) jump(to time.Time) {
 	w.offset = to.Sub(time.Now().UTC().Round(0))
 }
 
-// nextBatch takes all alarms of the next due instant and moves the clock there.
-func (w *World) nextBatch(wanted func(time.Time) bool) []*alarm {
+// startBatch moves the clock to the next due instant and starts its alarms in order, at most room of them. It returns
+// where their outcomes will come out.
+func (w *World) startBatch(wanted func(time.Time) bool, room int) []chan func() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.alarms) == 0 || w.stopped || !wanted(w.alarms[0].at) {
 		return nil
 	}
 	at := w.alarms[0].at
-	w.jump(at)
-	var batch []*alarm
-	for len(w.alarms) > 0 && w.alarms[0].at.Equal(at) {
-		batch = append(batch, w.pop())
+	var records []chan func()
+	for len(w.alarms) > 0 && w.alarms[0].at.Equal(at) && len(records) < room {
+		w.jump(at)
+		finished := make(chan func(), 1)
+		records = append(records, finished)
+		w.pop().task(func(record func()) { finished <- record })
 	}
-	return batch
+	return records
 }
 
-func (w *World) putBack(batch []*alarm) {
+// leftOver is an error when wanted alarms were not started for lack of room.
+func (w *World) leftOver(wanted func(time.Time) bool, limit int) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, a := range batch {
-		w.byID[a.seq] = a
-		heap.Push(&w.alarms, a)
+	if len(w.alarms) > 0 && !w.stopped && wanted(w.alarms[0].at) {
+		return fmt.Errorf("%w: more than %d", ErrTooManyAlarms, limit)
 	}
-}
-
-// runBatch runs the tasks of one instant beside each other and records their outcomes in order.
-func runBatch(ctx context.Context, batch []*alarm) {
-	if len(batch) == 1 {
-		if record := batch[0].task(ctx); record != nil {
-			record()
-		}
-		return
-	}
-	records := make([]chan func(), len(batch))
-	for i, a := range batch {
-		records[i] = make(chan func(), 1)
-		go func() { records[i] <- a.task(ctx) }()
-	}
-	for _, ch := range records {
-		if record := <-ch; record != nil {
-			record()
-		}
-	}
+	return nil
 }
 
 type alarm struct {
@@ -403,4 +390,11 @@ func (h *alarmHeap) Pop() any {
 	old[len(old)-1] = nil
 	*h = old[:len(old)-1]
 	return a
+}
+
+// UnderWay returns the number of alarms that were started and have not recorded yet.
+func (w *World) UnderWay() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.running
 }

@@ -8,19 +8,30 @@ import (
 	"github.com/mocksrv/mocksrv/internal/contract"
 )
 
-// Exchange is one request to a provider and its answer, as the journal keeps it. It is immutable.
+// Direction says who sent the request of an exchange.
+type Direction string
+
+// The two directions.
+const (
+	Inbound  Direction = "in"  // a client called the provider
+	Outbound Direction = "out" // the provider called a webhook
+)
+
+// Exchange is one request and its answer, as the journal keeps it. It is immutable.
 type Exchange struct {
-	ID        uint64
-	At        time.Time // world clock
-	Sim       string
-	Operation string // operationId; "" when no operation was reached
-	Method    string
-	Path      string // as sent, with the query
-	Request   Message
-	Status    int
-	Response  Message
-	Refusal   *Refusal
-	Took      time.Duration
+	ID         uint64
+	At         time.Time // world clock
+	Direction  Direction
+	DeliveryID string // Outbound: the delivery it is an attempt of
+	Sim        string
+	Operation  string // Inbound: operationId; "" when no operation was reached
+	Method     string
+	Path       string // Inbound: as sent, with the query. Outbound: the URL
+	Request    Message
+	Status     int
+	Response   Message
+	Refusal    *Refusal
+	Took       time.Duration
 }
 
 // Message is the header and body of a request or an answer.

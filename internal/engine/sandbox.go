@@ -50,6 +50,7 @@ type Sandbox struct {
 	config      SandboxConfig
 	root        derive.Key
 	policies    atomic.Pointer[map[string]any] // "sim.policy" → parsed value
+	calls       atomic.Uint64                  // requests so far
 	keys        map[string]derive.Key          // by sim
 	mu          sync.Mutex                     // guards credentials and serialises reset, restore and policy changes
 	credentials map[string]sims.Credentials    // by sim
@@ -130,6 +131,7 @@ func (s *Sandbox) Reset() error {
 	}
 	s.Clock.Set(resetSetting(s.config.Clock))
 	s.Journal.Clear()
+	s.calls.Store(0)
 	return s.seed()
 }
 

@@ -61,7 +61,7 @@ func (e *Engine) Serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	body, header := e.encode(req, reply)
 	sandbox.Journal.Append(&Exchange{
-		At: req.call.Now, Sim: t.provider.Name, Operation: req.call.Operation, Method: r.Method, Path: pathWithQuery(t.path, r.URL),
+		At: req.call.Now, Direction: Inbound, Sim: t.provider.Name, Operation: req.call.Operation, Method: r.Method, Path: pathWithQuery(t.path, r.URL),
 		Request: Message{Header: r.Header, Body: req.call.Raw}, Status: reply.Status,
 		Response: Message{Header: header, Body: body}, Refusal: refusal, Took: clock.WallNow().Sub(started),
 	})
@@ -73,6 +73,7 @@ func newRequest(r *http.Request, t target, sandbox *Sandbox) *request {
 	now, edge := sandbox.Clock.Read()
 	call := &sims.Call{
 		Env:    sandbox.env(t.provider, noTx{}, now, edge),
+		N:      sandbox.calls.Add(1),
 		Method: r.Method, Path: t.path, Header: r.Header, Query: r.URL.Query(),
 	}
 	return &request{http: r, provider: t.provider, sandbox: sandbox, call: call}

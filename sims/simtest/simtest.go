@@ -9,6 +9,7 @@ package simtest
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"maps"
 	"net/http"
@@ -23,6 +24,7 @@ import (
 
 	"github.com/mocksrv/mocksrv/internal/clock"
 	"github.com/mocksrv/mocksrv/internal/contract"
+	"github.com/mocksrv/mocksrv/internal/delivery"
 	"github.com/mocksrv/mocksrv/internal/engine"
 	"github.com/mocksrv/mocksrv/internal/strictjson"
 	"github.com/mocksrv/mocksrv/sims"
@@ -38,8 +40,7 @@ type World struct {
 	Engine      *engine.Engine
 	Sandbox     *engine.Sandbox
 	Credentials sims.Credentials
-
-	deliveries deliveries
+	Dispatcher  *delivery.Dispatcher
 }
 
 // New returns a world for a provider.
@@ -53,7 +54,8 @@ func New(t testing.TB, sim *sims.Sim) *World {
 	require.NoError(t, err)
 	sandbox, _ := e.Sandbox(engine.DefaultSandbox)
 	w := &World{T: t, Provider: p, Engine: e, Sandbox: sandbox, Credentials: sandbox.Credentials(p.Name)}
-	w.startDeliveries()
+	w.Dispatcher = delivery.New(e, delivery.Options{UserAgent: "mocksrv"})
+	t.Cleanup(func() { w.Dispatcher.Stop(context.Background()) })
 	return w
 }
 

@@ -1,0 +1,230 @@
+package arch
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+//nolint:gochecknoglobals // the flag package has no other way to add a flag to a test binary
+var update = flag.Bool("update", false, "write the import arrows into .golangci.yml")
+
+// arrows say what one package, or each of several, may import beside the standard library. They are the only place
+// where this stands: the depguard section of .golangci.yml is made from them (make arrows).
+type arrows struct {
+	pkg     string   // a path below the module; sims/* is every provider
+	own     []string // packages of the module; sims/* is every provider
+	foreign []string // prefixes of other modules' packages; "$" at the end: this package only
+	why     string
+}
+
+// The pieces that many arrows share.
+const (
+	codec    = "github.com/go-json-experiment/json"
+	jsontext = "github.com/go-json-experiment/json/jsontext"
+	openapi  = "github.com/getkin/kin-openapi/openapi3"
+)
+
+func leaves() []string {
+	return []string{
+		"internal/clock", "internal/contract", "internal/derive", "internal/receiver", "internal/store", "internal/strictjson",
+	}
+}
+
+func above(lower ...[]string) []string { return slices.Concat(lower...) }
+
+// allowed lists the arrows from the bottom up: an import points to an earlier entry.
+func allowed() []arrows {
+	engine := above(leaves(), []string{"sims"})
+	delivery := above(engine, []string{"internal/engine"})
+	scenario := above(delivery, []string{"internal/delivery"})
+	control := above(scenario, []string{"internal/scenario"})
+	top := above(control, []string{"internal/control", "scenarios", "sims/all", "specs"})
+	yaml := "go.yaml.in/yaml/v4"
+	return []arrows{
+		{pkg: "internal/clock", why: "a leaf"},
+		{pkg: "internal/derive", why: "a leaf"},
+		{pkg: "internal/strictjson", foreign: []string{codec}, why: "a leaf"},
+		{pkg: "internal/store", foreign: []string{codec}, why: "a leaf"},
+		{pkg: "internal/contract", own: []string{"internal/strictjson"}, foreign: []string{codec, openapi}, why: "a leaf"},
+		{pkg: "internal/receiver", own: []string{"internal/clock", "internal/strictjson"}, why: "a leaf"},
+		{pkg: "specs", why: "documents, embedded"},
+		{pkg: "scenarios", why: "scenario files, embedded"},
+		{
+			pkg: "sims", own: []string{"internal/contract", "internal/derive", "internal/store", "internal/strictjson"},
+			foreign: []string{"github.com/brianvoe/gofakeit/v6", jsontext}, why: "what a provider author sees stands on leaves only",
+		},
+		{
+			pkg: "sims/*", own: []string{"internal/strictjson", "sims", "specs"}, foreign: []string{jsontext},
+			why: "a provider knows sims and its document: no router, no engine, no clock, no other provider",
+		},
+		{pkg: "sims/all", own: []string{"sims", "sims/*"}, why: "the one list of providers"},
+		{
+			pkg: "internal/engine", own: engine, foreign: []string{"github.com/gorilla/mux", openapi},
+			why: "the request path names no provider, and nobody else knows the router",
+		},
+		{
+			pkg: "internal/delivery", own: delivery, foreign: []string{"golang.org/x/net/http/httpguts"},
+			why: "deliveries name no provider and no front end",
+		},
+		{
+			pkg: "internal/scenario", own: scenario, foreign: []string{yaml, "github.com/expr-lang/expr"},
+			why: "a scenario drives engine and deliveries, and knows no front end",
+		},
+		{
+			pkg: "internal/control", own: control, foreign: []string{yaml, openapi, "github.com/prometheus/client_golang/prometheus"},
+			why: "the control API names no provider",
+		},
+		{
+			pkg: "sims/simtest", own: control, foreign: []string{"github.com/stretchr/testify/require", openapi},
+			why: "the conformance suite stands beside the control API, and tests it not",
+		},
+		{pkg: "internal/arch", why: "it has tests only"},
+		{pkg: "client", why: "a client drags nothing of the server into its users' programs"},
+		{pkg: ".", own: top, why: "the in-process API puts the parts together"},
+		{
+			pkg: "cmd/mocksrv", own: above(top, []string{".", "client"}), foreign: []string{"github.com/alecthomas/kong", yaml},
+			why: "the command is a thin shell over the root package",
+		},
+	}
+}
+
+// forTests is what test files may import on top of what their package may.
+func forTests() []string {
+	return []string{
+		"github.com/stretchr/testify/require", "github.com/rogpeppe/go-internal", "go.uber.org/goleak", "pgregory.net/rapid", openapi,
+	}
+}
+
+func TestImportsFollowTheArrows(t *testing.T) {
+	t.Parallel()
+	for _, s := range sources(t) {
+		a, ok := arrowsOf(s.pkg)
+		require.True(t, ok, "package %s has no arrows: add it to allowed() and run make arrows", s.pkg)
+		for i, imported := range s.imports() {
+			require.True(t, a.allow(s, imported), "%s: %s must not import %s: %s", s.at(s.file.Imports[i]), s.pkg, imported, a.why)
+		}
+	}
+}
+
+func arrowsOf(pkg string) (arrows, bool) {
+	i := slices.IndexFunc(allowed(), func(a arrows) bool { return a.pkg == pkg })
+	if i < 0 && isProvider(pkg) {
+		return arrowsOf("sims/*")
+	}
+	if i < 0 {
+		return arrows{}, false
+	}
+	return allowed()[i], true
+}
+
+func (a arrows) allow(s source, imported string) bool {
+	if pkg, ok := ownPackage(imported); ok {
+		return slices.Contains(a.own, pkg) || isProvider(pkg) && slices.Contains(a.own, "sims/*") || s.isTest() && a.allowInTest(s.pkg, pkg)
+	}
+	if first, _, _ := strings.Cut(imported, "/"); !strings.Contains(first, ".") {
+		return true // the standard library
+	}
+	return hasPrefix(a.foreign, imported) || s.isTest() && hasPrefix(forTests(), imported)
+}
+
+// allowInTest lets a provider's test use its own package, the conformance suite and the leaves, and any other test
+// whatever Go's own rule against cycles leaves it.
+func (a arrows) allowInTest(pkg, imported string) bool {
+	if a.pkg == "sims/*" {
+		return imported == pkg || imported == "sims/simtest" || slices.Contains(leaves(), imported)
+	}
+	return true
+}
+
+func hasPrefix(prefixes []string, imported string) bool {
+	return slices.ContainsFunc(prefixes, func(p string) bool { return imported == p || strings.HasPrefix(imported, p+"/") })
+}
+
+func TestArrowsPointOneWay(t *testing.T) {
+	t.Parallel()
+	known := map[string]bool{}
+	for _, a := range allowed() {
+		for _, own := range a.own {
+			require.True(t, known[own], "%s may import %s, which does not stand above it in the list", a.pkg, own)
+		}
+		require.False(t, known[a.pkg], "%s stands twice", a.pkg)
+		known[a.pkg] = true
+	}
+}
+
+// The markers between which .golangci.yml holds the arrows.
+const (
+	beginArrows = "        # begin arrows: made from internal/arch/arrows_test.go by make arrows, do not edit\n"
+	endArrows   = "        # end arrows\n"
+)
+
+func TestLinterKnowsTheArrows(t *testing.T) {
+	t.Parallel()
+	config := read(t, ".golangci.yml")
+	before, rest, ok := strings.Cut(config, beginArrows)
+	require.True(t, ok, "the first marker is missing")
+	got, after, ok := strings.Cut(rest, endArrows)
+	require.True(t, ok, "the second marker is missing")
+	want := depguard()
+	if *update {
+		updated := before + beginArrows + want + endArrows + after
+		require.NoError(t, os.WriteFile(filepath.Join(root(), ".golangci.yml"), []byte(updated), 0o600))
+		return
+	}
+	require.Equal(t, want, got, "run make arrows")
+}
+
+// depguard writes the arrows as rules of the linter, which shows a wrong import while it is being typed.
+func depguard() string {
+	var b strings.Builder
+	for _, a := range allowed() {
+		fmt.Fprintf(&b, "        %s:\n", ruleName(a.pkg))
+		b.WriteString("          list-mode: strict\n          files:\n")
+		for _, glob := range globs(a.pkg) {
+			fmt.Fprintf(&b, "            - %q\n", glob)
+		}
+		b.WriteString("          allow:\n            - $gostd\n")
+		for _, own := range a.own {
+			fmt.Fprintf(&b, "            - %s\n", depguardPackage(own))
+		}
+		for _, foreign := range a.foreign {
+			fmt.Fprintf(&b, "            - %s\n", foreign)
+		}
+	}
+	return b.String()
+}
+
+func ruleName(pkg string) string {
+	switch pkg {
+	case ".":
+		return "root"
+	case "sims/*":
+		return "providers"
+	}
+	return strings.ReplaceAll(pkg, "/", "-")
+}
+
+func globs(pkg string) []string {
+	switch pkg {
+	case ".":
+		return []string{"${base-path}/*.go", "!$test"}
+	case "sims/*":
+		return []string{"**/sims/*/*.go", "!**/sims/all/*.go", "!**/sims/simtest/*.go", "!$test"}
+	}
+	return []string{"**/" + pkg + "/*.go", "!$test"}
+}
+
+func depguardPackage(own string) string {
+	if own == "sims/*" {
+		return module + "/sims/"
+	}
+	return path.Join(module, own) + "$"
+}

@@ -1,0 +1,268 @@
+package delivery
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/mocksrv/mocksrv/internal/clock"
+	"github.com/mocksrv/mocksrv/internal/engine"
+	"github.com/mocksrv/mocksrv/internal/store"
+	"github.com/mocksrv/mocksrv/sims"
+)
+
+// outcome is an attempt that has been made (or was found not to be wanted any more).
+type outcome struct {
+	ok     bool   // the receiver took the delivery
+	record func() // stores what happened; nil: nothing happened
+}
+
+// prepared is an attempt ready to be sent.
+type prepared struct {
+	delivery Delivery
+	endpoint sims.Endpoint
+	policies sims.Policies
+	attempt  *sims.Attempt
+}
+
+// attempt makes one attempt of a delivery: read what it needs, sign, send. Only the first of these sees the state, and
+// none holds a lock during I/O.
+func (d *Dispatcher) attempt(s *engine.Sandbox, p *engine.Provider, due Delivery) outcome {
+	ready, wanted, err := d.prepare(s, p, due)
+	switch {
+	case err != nil:
+		d.log.Error("delivery", "sandbox", s.Name, "delivery", due.ID, "error", err)
+		return outcome{}
+	case !wanted:
+		return outcome{}
+	case ready == nil: // the webhook is gone or off
+		return outcome{record: func() { d.giveUp(s, p, due) }}
+	}
+	made := Attempt{N: len(ready.delivery.Attempts) + 1, At: ready.attempt.Now}
+	started := clock.WallNow()
+	d.perform(p, ready, &made)
+	made.Took = clock.WallNow().Sub(started)
+	return outcome{ok: made.Error == nil, record: func() { d.settle(s, p, ready, made) }}
+}
+
+// prepare reads the delivery and its endpoint. wanted: the delivery still waits for this attempt. A nil result with
+// wanted means that there is nowhere to send it.
+func (d *Dispatcher) prepare(s *engine.Sandbox, p *engine.Provider, due Delivery) (ready *prepared, wanted bool, err error) {
+	err = s.View(func(tx store.Tx) error {
+		current, ok := table(tx).Get(due.ID)
+		if wanted = ok && current.State == Pending && current.Turn == due.Turn; !wanted {
+			return nil
+		}
+		w := &writer{tx: tx, env: s.Env(p, tx), p: p}
+		endpoint, ok := w.endpoint(current)
+		if !ok || endpoint.Inactive != "" || w.health(current.WebhookID).Blocked {
+			return nil
+		}
+		n := uint64(current.Seq)<<16 + uint64(len(current.Attempts))
+		ready = &prepared{
+			delivery: current, endpoint: endpoint, policies: w.env.Policies,
+			attempt: &sims.Attempt{
+				DeliveryID: current.ID, Event: current.Event, Endpoint: endpoint, N: len(current.Attempts) + 1,
+				Now: w.env.Now, Edge: w.env.Edge, Policies: w.env.Policies, Nonce: w.env.Derived("nonce", n),
+				Header: http.Header{"Content-Type": {current.ContentType}}, Body: current.Body,
+			},
+		}
+		return nil
+	})
+	return ready, wanted, err
+}
+
+// giveUp ends or parks a delivery whose webhook is gone or off by the time its attempt is due.
+func (d *Dispatcher) giveUp(s *engine.Sandbox, p *engine.Provider, due Delivery) {
+	d.update(s, p, func(w *writer) {
+		current, ok := table(w.tx).Get(due.ID)
+		if !ok || current.State != Pending || current.Turn != due.Turn {
+			return
+		}
+		endpoint, ok := w.endpoint(current)
+		switch {
+		case !ok:
+			w.put(current.with(Dropped, "the webhook is gone", w.env.Now), endpoint)
+		case endpoint.Inactive != "":
+			w.put(inactive(current, endpoint, w.env.Now), endpoint)
+		case w.health(current.WebhookID).Blocked:
+			w.put(w.whileBlocked(current), endpoint)
+		default: // it came back this very moment
+			w.put(current.due(w.env.Now, current.Reason), endpoint)
+		}
+	})
+}
+
+// perform signs and sends, and fills in what happened.
+func (d *Dispatcher) perform(p *engine.Provider, ready *prepared, made *Attempt) {
+	a := ready.attempt
+	if earlier := ready.delivery.Attempts; len(earlier) > 0 && !ready.policies.Bool(sims.PolicyResign) && sameTarget(earlier, ready.endpoint) {
+		last := earlier[len(earlier)-1]
+		a.Header, made.Signature = last.Request.Header.Clone(), last.Signature
+	} else if err := sign(p, a, made); err != nil {
+		made.Error = &AttemptError{Class: ClassRequest, Detail: err.Error()}
+	}
+	made.Request = Request{Method: http.MethodPost, URL: ready.endpoint.URL, Header: a.Header, Body: a.Body}
+	if made.Error != nil {
+		return
+	}
+	answer := d.sender.send(made.Request, ready.policies.Duration(sims.PolicyAttemptTimeout))
+	made.Status, made.Response, made.Error = answer.status, answer.response, answer.err
+	if made.Error == nil {
+		made.Error = judge(p, ready.policies, answer)
+	}
+}
+
+// sameTarget: an attempt is repeated as it was only where it went before.
+func sameTarget(earlier []Attempt, endpoint sims.Endpoint) bool {
+	return earlier[len(earlier)-1].Request.URL == endpoint.URL
+}
+
+func sign(p *engine.Provider, a *sims.Attempt, made *Attempt) error {
+	signature, err := p.Delivery.Sign(a)
+	if err != nil {
+		return fmt.Errorf("sign: %w", err)
+	}
+	made.Signature = signature
+	return nil
+}
+
+// judge says why an answer is no success, or nil.
+func judge(p *engine.Provider, policies sims.Policies, a answer) *AttemptError {
+	success := a.status >= 200 && a.status < 300
+	if policies.Enum(sims.PolicySuccessStatuses) == "200" {
+		success = a.status == http.StatusOK
+	}
+	switch {
+	case a.status >= 300 && a.status < 400:
+		return &AttemptError{Class: ClassRedirect, Detail: fmt.Sprintf("status %d to %q; redirects are not followed", a.status, a.response.Header.Get("Location"))}
+	case !success:
+		return &AttemptError{Class: ClassStatus, Detail: fmt.Sprintf("status %d is no success", a.status)}
+	case p.Delivery.Accept == nil:
+		return nil
+	}
+	if why := p.Delivery.Accept(policies, a.status, a.response.Body); why != "" {
+		return &AttemptError{Class: ClassAnswer, Detail: why}
+	}
+	return nil
+}
+
+// settle stores an attempt, what follows from it for the delivery and for its webhook, in one transaction.
+func (d *Dispatcher) settle(s *engine.Sandbox, p *engine.Provider, ready *prepared, made Attempt) {
+	d.journal(s, p, ready, made)
+	d.update(s, p, func(w *writer) {
+		current, ok := table(w.tx).Get(ready.delivery.ID)
+		if !ok {
+			return // forgotten meanwhile: the journal has it
+		}
+		current.Attempts = append(slices.Clip(slices.Clone(current.Attempts)), made)
+		current.URL = made.Request.URL
+		if current.State == Pending && current.Turn == ready.delivery.Turn {
+			current.Tries++
+			current = w.next(current, made)
+		} else if made.Error == nil {
+			current = current.with(Delivered, "attempt "+fmt.Sprint(made.N)+" was accepted", w.env.Now)
+		}
+		w.put(current, ready.endpoint)
+		w.score(current, made)
+		d.collect(s, current, made)
+	})
+}
+
+// next is the delivery after an attempt: delivered, due again, or failed for good.
+func (w *writer) next(d Delivery, made Attempt) Delivery {
+	if made.Error == nil {
+		return d.with(Delivered, fmt.Sprintf("attempt %d was accepted with status %d", made.N, made.Status), w.env.Now)
+	}
+	schedule := w.env.Policies.Durations(sims.PolicyRetrySchedule)
+	switch {
+	case w.permanent(made):
+		return d.with(Failed, fmt.Sprintf("status %d is permanent", made.Status), w.env.Now)
+	case d.Tries > len(schedule):
+		return d.with(Failed, fmt.Sprintf("all %d attempts failed, the last one: %s", d.Tries, made.Error.Detail), w.env.Now)
+	}
+	delay := w.jitter(d, schedule[d.Tries-1])
+	return d.due(made.At.Add(delay), fmt.Sprintf("retry %d of %d, %s after attempt %d failed: %s: %s",
+		d.Tries, len(schedule), delay, made.N, made.Error.Class, made.Error.Detail))
+}
+
+// permanent: the provider does not try again after some statuses.
+func (w *writer) permanent(made Attempt) bool {
+	if w.env.Policies.Enum(sims.PolicyPermanentStatuses) != "client_errors" || made.Status < 400 || made.Status > 499 {
+		return false
+	}
+	temporary := []int{http.StatusRequestTimeout, http.StatusConflict, http.StatusTooEarly, http.StatusTooManyRequests}
+	return !slices.Contains(temporary, made.Status)
+}
+
+// jitter lengthens a delay by up to the policy's percentage, the same way under the same seed.
+func (w *writer) jitter(d Delivery, delay time.Duration) time.Duration {
+	percent := w.env.Policies.Int(sims.PolicyRetryJitter)
+	if percent == 0 {
+		return delay
+	}
+	share := w.env.Derived("jitter", d.Seq<<16+uint64(d.Tries)).Float() * float64(percent) / 100
+	return delay + time.Duration(share*float64(delay)).Truncate(time.Millisecond)
+}
+
+// score counts an attempt for its webhook, which may block it.
+func (w *writer) score(d Delivery, made Attempt) {
+	health := sims.HealthTable(w.env.Tx)
+	before, known := health.Get(d.WebhookID)
+	if _, exists := w.p.Delivery.Endpoint(w.env, d.WebhookID); !exists {
+		return
+	}
+	if made.Error == nil {
+		if known {
+			health.Put(d.WebhookID, succeeded(before))
+		}
+		return
+	}
+	after := blockingOf(w.env.Policies).failed(before, made.At, d.State == Failed)
+	health.Put(d.WebhookID, after)
+	if !after.Blocked || before.Blocked {
+		return
+	}
+	for _, waiting := range table(w.tx).All(webhookKey(w.p.Name, d.WebhookID) + "/" + string(Pending)) {
+		endpoint, _ := w.endpoint(waiting)
+		w.put(w.whileBlocked(waiting), endpoint)
+	}
+}
+
+// update runs a change of deliveries in one transaction and sets the alarms that follow from it.
+func (d *Dispatcher) update(s *engine.Sandbox, p *engine.Provider, change func(*writer)) {
+	var w *writer
+	err := s.Update(func(tx store.Tx) error {
+		w = d.writer(s, p, tx)
+		change(w)
+		return nil
+	})
+	if err != nil { // the sandbox is gone
+		return
+	}
+	d.schedule(s, w.changed)
+}
+
+func (d *Dispatcher) collect(s *engine.Sandbox, delivery Delivery, made Attempt) {
+	st := d.state(s)
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.fired == nil {
+		return
+	}
+	*st.fired = append(*st.fired, Fired{
+		At: made.At, Sim: delivery.Sim, DeliveryID: delivery.ID, WebhookID: delivery.WebhookID,
+		EventType: delivery.Event.Type, Attempt: made.N, Status: made.Status, Error: made.Error, State: delivery.State,
+	})
+}
+
+// journal writes the attempt down: nothing leaves unjournaled.
+func (d *Dispatcher) journal(s *engine.Sandbox, p *engine.Provider, ready *prepared, made Attempt) {
+	s.Journal.Append(&engine.Exchange{
+		At: made.At, Sim: p.Name, Direction: engine.Outbound, DeliveryID: ready.delivery.ID,
+		Method: made.Request.Method, Path: made.Request.URL,
+		Request: engine.Message{Header: made.Request.Header, Body: made.Request.Body}, Status: made.Status,
+		Response: engine.Message{Header: made.Response.Header, Body: made.Response.Body}, Took: made.Took,
+	})
+}

@@ -1,0 +1,424 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/mocksrv/mocksrv/internal/engine"
+	"github.com/mocksrv/mocksrv/internal/store"
+	"github.com/mocksrv/mocksrv/sims"
+)
+
+// Limits of the delivery engine, per sandbox where not said otherwise.
+const (
+	MaxWaiting       = 200_000 // deliveries that wait (pending or held)
+	MaxWaitingOfHook = 20_000  // of one webhook
+	MaxFinished      = 10_000  // final deliveries kept; the oldest are forgotten, and counted
+	MaxAtOnce        = 1024    // attempts under way, in all sandboxes
+	MaxAtOnceOfHook  = 8       // to one webhook, while it answers
+	MaxFiredByMove   = 100_000 // alarms one advance may fire
+)
+
+// Errors of the delivery engine.
+var (
+	ErrUnknownSim      = errors.New("unknown sim")
+	ErrUnknownType     = errors.New("unknown event type")
+	ErrBacklog         = errors.New("the backlog is full")
+	ErrUnknownDelivery = errors.New("no such delivery")
+	ErrUnknownWebhook  = errors.New("no such webhook")
+)
+
+// Options set up a dispatcher.
+type Options struct {
+	AllowPublic bool // deliver to public addresses, too
+	UserAgent   string
+	Log         *slog.Logger
+}
+
+// Dispatcher is the delivery engine of one server.
+type Dispatcher struct {
+	engine *engine.Engine
+	sender *sender
+	lanes  *lanes
+	log    *slog.Logger
+
+	mu     sync.Mutex
+	states map[*engine.Sandbox]*state
+}
+
+// state is what the dispatcher knows of a sandbox beside its stored deliveries: derived, never saved.
+type state struct {
+	mu        sync.Mutex
+	alarms    map[string]uint64 // delivery id → alarm
+	changed   chan struct{}     // closed and replaced at every change
+	forgotten uint64
+	fired     *[]Fired // set while an advance collects what happened
+}
+
+// Fired is one attempt that an advance performed.
+type Fired struct {
+	At         time.Time     `json:"at"`
+	Sim        string        `json:"sim"`
+	DeliveryID string        `json:"delivery_id"`
+	WebhookID  string        `json:"webhook_id"`
+	EventType  string        `json:"event_type"`
+	Attempt    int           `json:"attempt"`
+	Status     int           `json:"status,omitzero"`
+	Error      *AttemptError `json:"error,omitzero"`
+	State      State         `json:"state"`
+}
+
+// New returns a dispatcher and connects it with the engine.
+func New(e *engine.Engine, o Options) *Dispatcher {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	d := &Dispatcher{
+		engine: e, sender: newSender(o), lanes: newLanes(MaxAtOnce, MaxAtOnceOfHook), log: o.Log,
+		states: map[*engine.Sandbox]*state{},
+	}
+	e.SetOutbox(d)
+	return d
+}
+
+func (d *Dispatcher) state(s *engine.Sandbox) *state {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	st, ok := d.states[s]
+	if !ok {
+		st = &state{alarms: map[string]uint64{}, changed: make(chan struct{})}
+		d.states[s] = st
+	}
+	return st
+}
+
+// touch tells those who wait that something changed.
+func (st *state) touch() {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	close(st.changed)
+	st.changed = make(chan struct{})
+}
+
+// Forget implements engine.Outbox.
+func (d *Dispatcher) Forget(s *engine.Sandbox) {
+	d.mu.Lock()
+	st := d.states[s]
+	delete(d.states, s)
+	d.mu.Unlock()
+	if st == nil {
+		return
+	}
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	for _, alarm := range st.alarms {
+		s.Clock.Cancel(alarm)
+	}
+	close(st.changed)
+	st.changed = make(chan struct{})
+}
+
+// Resume sets the alarms of every pending delivery, after a sandbox was restored.
+func (d *Dispatcher) Resume(s *engine.Sandbox) error {
+	var pending []Delivery
+	err := s.View(func(tx store.Tx) error {
+		pending = table(tx).All(string(Pending))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	d.schedule(s, pending)
+	return nil
+}
+
+// schedule sets (or resets) the alarm of each delivery: for its next attempt when it is pending, none otherwise.
+func (d *Dispatcher) schedule(s *engine.Sandbox, changed []Delivery) {
+	if len(changed) == 0 {
+		return
+	}
+	st := d.state(s)
+	for _, delivery := range changed {
+		st.mu.Lock()
+		if alarm, ok := st.alarms[delivery.ID]; ok {
+			delete(st.alarms, delivery.ID)
+			s.Clock.Cancel(alarm)
+		}
+		st.mu.Unlock()
+		if delivery.State == Pending {
+			d.setAlarm(s, st, delivery)
+		}
+	}
+	st.touch()
+}
+
+func (d *Dispatcher) setAlarm(s *engine.Sandbox, st *state, delivery Delivery) {
+	p, ok := d.engine.Provider(delivery.Sim)
+	if !ok {
+		return
+	}
+	key := s.Name + "/" + webhookKey(delivery.Sim, delivery.WebhookID)
+	var self uint64
+	registered := make(chan struct{})
+	self = s.Clock.At(delivery.NextAttemptAt, func(done func(func())) {
+		d.lanes.add(key, p.Delivery.Ordered, func() bool {
+			<-registered
+			st.drop(delivery.ID, self)
+			outcome := d.attempt(s, p, delivery)
+			done(outcome.record)
+			return outcome.ok
+		})
+	})
+	st.mu.Lock()
+	st.alarms[delivery.ID] = self
+	st.mu.Unlock()
+	close(registered)
+}
+
+// drop forgets an alarm that has fired, unless another took its place.
+func (st *state) drop(deliveryID string, alarm uint64) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.alarms[deliveryID] == alarm {
+		delete(st.alarms, deliveryID)
+	}
+}
+
+// Apply implements engine.Outbox.
+func (d *Dispatcher) Apply(s *engine.Sandbox, p *engine.Provider, tx store.Tx, effects sims.Effects) (func(), error) {
+	if len(effects.Redeliver)+len(effects.Release) == 0 {
+		return func() {}, nil
+	}
+	w := d.writer(s, p, tx)
+	for _, id := range effects.Redeliver {
+		delivery, ok := table(tx).Get(id)
+		if !ok {
+			return nil, fmt.Errorf("%w: %q", ErrUnknownDelivery, id)
+		}
+		w.again(delivery, "sent again")
+	}
+	for _, id := range effects.Release {
+		w.reconsider(id)
+	}
+	return func() { d.schedule(s, w.changed) }, nil
+}
+
+// writer changes deliveries of one sim inside a transaction and remembers which.
+type writer struct {
+	tx      store.Tx
+	env     *sims.Env
+	p       *engine.Provider
+	changed []Delivery
+	st      *state
+}
+
+func (d *Dispatcher) writer(s *engine.Sandbox, p *engine.Provider, tx store.Tx) *writer {
+	return &writer{tx: tx, env: s.Env(p, tx), p: p, st: d.state(s)}
+}
+
+// put stores a delivery and tells the provider.
+func (w *writer) put(d Delivery, endpoint sims.Endpoint) {
+	table(w.tx).Put(d.ID, d)
+	w.changed = append(w.changed, d)
+	if w.p.Delivery.Record != nil {
+		w.p.Delivery.Record(w.env, d.record(endpoint))
+	}
+	w.trim()
+}
+
+// trim forgets the oldest final deliveries over the limit.
+func (w *writer) trim() {
+	for table(w.tx).Count(finishedKey) > MaxFinished {
+		oldest, _ := table(w.tx).First(finishedKey)
+		table(w.tx).Delete(oldest.ID)
+		w.st.mu.Lock()
+		w.st.forgotten++
+		w.st.mu.Unlock()
+	}
+}
+
+// endpoint is where a delivery goes: as bound at the event, or as the webhook is now. False: the webhook is gone.
+func (w *writer) endpoint(d Delivery) (sims.Endpoint, bool) {
+	now, ok := w.p.Delivery.Endpoint(w.env, d.WebhookID)
+	if ok && d.Bound != nil {
+		bound := *d.Bound
+		bound.Inactive, bound.Hold = now.Inactive, now.Hold
+		return bound, true
+	}
+	now.WebhookID = d.WebhookID
+	return now, ok
+}
+
+// again starts the schedule of a delivery anew, now.
+func (w *writer) again(d Delivery, reason string) {
+	endpoint, ok := w.endpoint(d)
+	if !ok {
+		w.put(d.with(Dropped, "the webhook is gone", w.env.Now), endpoint)
+		return
+	}
+	d.Tries = 0
+	w.put(d.due(w.env.Now, reason), endpoint)
+}
+
+// reconsider looks at the waiting deliveries of a webhook that has changed.
+func (w *writer) reconsider(webhookID string) {
+	key := webhookKey(w.p.Name, webhookID)
+	for _, d := range slices.Concat(table(w.tx).All(key+"/"+string(Pending)), table(w.tx).All(key+"/"+string(Held))) {
+		endpoint, ok := w.endpoint(d)
+		switch {
+		case !ok:
+			w.put(d.with(Dropped, "the webhook is gone", w.env.Now), endpoint)
+		case endpoint.Inactive != "":
+			w.put(inactive(d, endpoint, w.env.Now), endpoint)
+		case d.State == Held && !w.health(webhookID).Blocked:
+			w.put(d.due(w.env.Now, "released"), endpoint)
+		}
+	}
+}
+
+func (w *writer) health(webhookID string) sims.Health {
+	h, _ := sims.HealthTable(w.env.Tx).Get(webhookID)
+	return h
+}
+
+// inactive is a delivery whose webhook is switched off.
+func inactive(d Delivery, endpoint sims.Endpoint, now time.Time) Delivery {
+	if endpoint.Hold {
+		return d.with(Held, "the webhook is "+endpoint.Inactive, now)
+	}
+	return d.with(Dropped, "the webhook is "+endpoint.Inactive, now)
+}
+
+// whileBlocked is a delivery whose webhook is blocked, by the provider's policy.
+func (w *writer) whileBlocked(d Delivery) Delivery {
+	const reason = "the webhook is blocked"
+	switch w.env.Policies.Enum(sims.PolicyWhileBlocked) {
+	case "hold":
+		return d.with(Held, reason, w.env.Now)
+	case "fail":
+		return d.with(Failed, reason+"; unblocking sends it again", w.env.Now)
+	}
+	return d.with(Dropped, reason, w.env.Now)
+}
+
+// List returns the deliveries of a sandbox in creation order, and how many final ones were forgotten.
+func (d *Dispatcher) List(s *engine.Sandbox) (all []Delivery, forgotten uint64, changed <-chan struct{}, err error) {
+	st := d.state(s)
+	st.mu.Lock()
+	forgotten, changed = st.forgotten, st.changed
+	st.mu.Unlock()
+	err = s.View(func(tx store.Tx) error {
+		all = table(tx).All("")
+		return nil
+	})
+	return all, forgotten, changed, err
+}
+
+// Get returns one delivery.
+func (d *Dispatcher) Get(s *engine.Sandbox, id string) (found Delivery, err error) {
+	err = s.View(func(tx store.Tx) error {
+		var ok bool
+		if found, ok = table(tx).Get(id); !ok {
+			return fmt.Errorf("%w: %q", ErrUnknownDelivery, id)
+		}
+		return nil
+	})
+	return found, err
+}
+
+// Wait returns the deliveries as soon as done accepts them, or when ctx ends.
+func (d *Dispatcher) Wait(ctx context.Context, s *engine.Sandbox, done func([]Delivery) bool) ([]Delivery, error) {
+	for {
+		all, _, changed, err := d.List(s)
+		if err != nil || done(all) {
+			return all, err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return all, fmt.Errorf("waited in vain: %w", ctx.Err())
+		}
+	}
+}
+
+// Redeliver sends a delivery once more, now, with its whole schedule before it.
+func (d *Dispatcher) Redeliver(s *engine.Sandbox, id string) (Delivery, error) {
+	found, err := d.Get(s, id)
+	if err != nil {
+		return Delivery{}, err
+	}
+	p, ok := d.engine.Provider(found.Sim)
+	if !ok {
+		return Delivery{}, fmt.Errorf("%w: %q", ErrUnknownSim, found.Sim)
+	}
+	var after func()
+	err = s.Update(func(tx store.Tx) error {
+		var err error
+		after, err = d.Apply(s, p, tx, sims.Effects{Redeliver: []string{id}})
+		return err
+	})
+	if err != nil {
+		return Delivery{}, err
+	}
+	after()
+	return d.Get(s, id)
+}
+
+// Unblock does what the provider does when somebody lifts the block in its web cabinet: the error count starts anew,
+// and what failed or waited in the period is sent. It returns how many deliveries that is.
+func (d *Dispatcher) Unblock(s *engine.Sandbox, p *engine.Provider, webhookID string) (int, error) {
+	var w *writer
+	err := s.Update(func(tx store.Tx) error {
+		w = d.writer(s, p, tx)
+		if _, ok := p.Delivery.Endpoint(w.env, webhookID); !ok {
+			return fmt.Errorf("%w: %s %q", ErrUnknownWebhook, p.Name, webhookID)
+		}
+		h := w.health(webhookID)
+		sims.HealthTable(w.env.Tx).Delete(webhookID)
+		for _, delivery := range w.missed(webhookID, h) {
+			w.again(delivery, "sent again after unblocking")
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	d.schedule(s, w.changed)
+	return len(w.changed), nil
+}
+
+// missed returns what a webhook did not get because of its block, in the order of the events.
+func (w *writer) missed(webhookID string, h sims.Health) []Delivery {
+	key := webhookKey(w.p.Name, webhookID)
+	missed := table(w.tx).All(key + "/" + string(Held))
+	if h.Blocked {
+		for _, d := range table(w.tx).All(key + "/" + string(Failed)) {
+			if !d.FinishedAt.Before(h.ErrorFirstAt) {
+				missed = append(missed, d)
+			}
+		}
+	}
+	slices.SortFunc(missed, func(a, b Delivery) int { return int(a.Seq) - int(b.Seq) })
+	return missed
+}
+
+// Collect runs a function that moves the clock and returns the attempts that were recorded meanwhile.
+func (d *Dispatcher) Collect(s *engine.Sandbox, move func() error) ([]Fired, error) {
+	st := d.state(s)
+	fired := []Fired{}
+	st.mu.Lock()
+	st.fired = &fired
+	st.mu.Unlock()
+	err := move()
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.fired == &fired {
+		st.fired = nil
+	}
+	return fired, err
+}
