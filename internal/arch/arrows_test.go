@@ -38,15 +38,13 @@ func leaves() []string {
 	}
 }
 
-func above(lower ...[]string) []string { return slices.Concat(lower...) }
-
 // allowed lists the arrows from the bottom up: an import points to an earlier entry.
 func allowed() []arrows {
-	engine := above(leaves(), []string{"sims"})
-	delivery := above(engine, []string{"internal/engine"})
-	scenario := above(delivery, []string{"internal/delivery"})
-	control := above(scenario, []string{"internal/scenario"})
-	top := above(control, []string{"internal/control", "scenarios", "sims/all", "specs"})
+	engine := slices.Concat(leaves(), []string{"sims"})
+	delivery := slices.Concat(engine, []string{"internal/engine"})
+	scenario := slices.Concat(delivery, []string{"internal/delivery"})
+	control := slices.Concat(scenario, []string{"internal/scenario"})
+	top := slices.Concat(control, []string{"internal/control", "scenarios", "sims/all", "specs"})
 	yaml := "go.yaml.in/yaml/v4"
 	return []arrows{
 		{pkg: "internal/clock", why: "a leaf"},
@@ -90,7 +88,7 @@ func allowed() []arrows {
 		{pkg: "client", why: "a client drags nothing of the server into its users' programs"},
 		{pkg: ".", own: top, why: "the in-process API puts the parts together"},
 		{
-			pkg: "cmd/mocksrv", own: above(top, []string{".", "client"}), foreign: []string{"github.com/alecthomas/kong", yaml},
+			pkg: "cmd/mocksrv", own: slices.Concat(top, []string{".", "client"}), foreign: []string{"github.com/alecthomas/kong", yaml},
 			why: "the command is a thin shell over the root package",
 		},
 	}
@@ -135,13 +133,10 @@ func (a arrows) allow(s source, imported string) bool {
 	return hasPrefix(a.foreign, imported) || s.isTest() && hasPrefix(forTests(), imported)
 }
 
-// allowInTest lets a provider's test use its own package, the conformance suite and the leaves, and any other test
-// whatever Go's own rule against cycles leaves it.
+// allowInTest: a provider's test stays away from other providers, and any other test from what Go's rule against cycles
+// forbids it.
 func (a arrows) allowInTest(pkg, imported string) bool {
-	if a.pkg == "sims/*" {
-		return imported == pkg || imported == "sims/simtest" || slices.Contains(leaves(), imported)
-	}
-	return true
+	return a.pkg != "sims/*" || imported == pkg || !isProvider(imported) && imported != "sims/all"
 }
 
 func hasPrefix(prefixes []string, imported string) bool {

@@ -32,6 +32,14 @@ func Unmarshal(data []byte, v any) error {
 	return nil
 }
 
+// UnmarshalKnown is Unmarshal that also refuses members v does not have.
+func UnmarshalKnown(data []byte, v any) error {
+	if err := json.Unmarshal(data, v, json.RejectUnknownMembers(true)); err != nil {
+		return describe(err)
+	}
+	return nil
+}
+
 // Encode writes v as compact JSON.
 func Encode(v any) ([]byte, error) {
 	data, err := json.Marshal(v, json.Deterministic(true))

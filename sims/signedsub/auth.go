@@ -5,8 +5,10 @@ import (
 	"crypto/sha512"
 	"encoding/hex"
 	"fmt"
+	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/mocksrv/mocksrv/internal/strictjson"
@@ -26,12 +28,15 @@ func clients(tx sims.Tx) sims.Table[client] { return sims.TableOf[client](tx, "c
 func seed(e *sims.Env) sims.Credentials {
 	c := client{
 		Key: e.Fixed("client key").Hex(32), Secret: e.Fixed("client secret").Hex(32),
-		Accounts: []string{"0x" + e.Fixed("account").Hex(40)},
+		Accounts: []string{readyAccount(e)},
 	}
 	clients(e.Tx).Put(c.Key, c)
 	e.Tx.Claim(c.Key)
 	return sims.Credentials{"key": c.Key, "secret": c.Secret, "account": c.Accounts[0]}
 }
+
+// readyAccount is the account of the ready-made credentials.
+func readyAccount(e *sims.Env) string { return "0x" + e.Fixed("account").Hex(40) }
 
 func credential(r *http.Request) string { return r.Header.Get("Key") }
 
@@ -49,10 +54,15 @@ func checkKey(c *sims.Call, _ []string) error {
 // checkSign obeys the ledger entries signature and signature-case.
 func checkSign(c *sims.Call, _ []string) error {
 	want := signature(caller(c).Secret, c.Raw)
-	if got := c.Header.Get("Sign"); !hmac.Equal([]byte(got), []byte(want)) {
-		return wrongSign(c, got, want)
+	got := c.Header.Get("Sign")
+	switch {
+	case hmac.Equal([]byte(got), []byte(want)):
+		return nil
+	case hmac.Equal([]byte(strings.ToLower(got)), []byte(want)):
+		return wrongSign(c, "signature-case", got, want)
+	default:
+		return wrongSign(c, "signature", got, want)
 	}
-	return nil
 }
 
 func caller(c *sims.Call) client {
@@ -72,19 +82,25 @@ const window = 3 * time.Minute
 
 // checkTimestamp runs before the other fields are looked at (timestamp-format, check-order).
 func checkTimestamp(c *sims.Call) error {
-	number, ok := c.Object()["timestamp"].(float64)
-	if len(c.Raw) == 0 || c.Object() == nil {
+	if c.Object() == nil {
 		return nil // not an object at all: that is a bad request, found by the schema
 	}
-	if !ok || number != float64(int64(number)) {
-		return invalidTimestamp("timestamp-format", fmt.Sprint(c.Object()["timestamp"]), "an integer of milliseconds since 1970")
+	value := c.Object()["timestamp"]
+	sent, ok := value.(float64)
+	if !ok || sent != math.Trunc(sent) {
+		return invalidTimestamp("timestamp-format", "timestamp "+shown(value), "an integer of milliseconds since 1970")
 	}
-	off := int64(number) - c.Edge.UnixMilli()
-	if off > window.Milliseconds() || off < -window.Milliseconds() {
-		return invalidTimestamp("timestamp-window", fmt.Sprintf("%d, which is %+d ms from the provider's clock", int64(number), off),
+	if off := sent - float64(c.Edge.UnixMilli()); math.Abs(off) > float64(window.Milliseconds()) {
+		return invalidTimestamp("timestamp-window", fmt.Sprintf("%.0f, which is %+.0f ms from the provider's clock", sent, off),
 			fmt.Sprintf("%d ± %d ms", c.Edge.UnixMilli(), window.Milliseconds()))
 	}
 	return nil
+}
+
+// shown is the start of a value as it was sent; nothing sent is shown as null.
+func shown(value any) string {
+	text, _ := strictjson.Encode(value) // it was decoded from JSON
+	return fmt.Sprintf("%.100s", text)
 }
 
 // authorize makes a request as a client does: current timestamp where the body is an object, then Key and Sign over

@@ -6,6 +6,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/mocksrv/mocksrv/internal/strictjson"
 	"github.com/mocksrv/mocksrv/sims"
 )
 
@@ -14,7 +17,7 @@ func targets(e *sims.Env, event sims.Event) []string {
 	var ids []string
 	for _, s := range subscriptions(e.Tx).All("account/" + eventAccount(e, event)) {
 		if slices.Contains(s.Types, event.Type) || slices.Contains(s.Services, event.Group) {
-			ids = append(ids, s.id())
+			ids = append(ids, s.RequestID)
 		}
 	}
 	return ids
@@ -22,36 +25,43 @@ func targets(e *sims.Env, event sims.Event) []string {
 
 // eventAccount is the account an event happens to: the ready-made one when the caller names none.
 func eventAccount(e *sims.Env, event sims.Event) string {
-	if event.Account != "" {
-		return strings.ToLower(event.Account)
+	if event.Account == "" {
+		return readyAccount(e)
 	}
-	return "0x" + e.Fixed("account").Hex(40)
+	return strings.ToLower(event.Account)
 }
 
 func endpoint(e *sims.Env, webhookID string) (sims.Endpoint, bool) {
 	s, ok := subscriptions(e.Tx).Get(webhookID)
 	return sims.Endpoint{
 		WebhookID: webhookID, Account: s.Account, URL: s.URL,
-		Keys:    map[string]string{"publicKey": s.PublicKey, "secretKey": s.SecretKey},
-		Options: map[string]string{"requestId": s.RequestID},
+		Keys: map[string]string{"publicKey": s.PublicKey, "secretKey": s.SecretKey},
 	}, ok
 }
 
 // payload is the flat object of an event type (event-fields).
-func payload(s sims.Source) sims.Object {
-	flat := s.Build(field)
-	if s.Policies.Enum("payload_form") == "flat" {
-		return flat
+func payload(s sims.Source) sims.Object { return s.Build(field) }
+
+// envelope is the wrapped form of a delivery.
+type envelope struct {
+	RequestID   string         `json:"requestId"`
+	ID          uint64         `json:"id"`
+	CreatedDate string         `json:"createdDate"`
+	Level       string         `json:"level"`
+	Service     string         `json:"service"`
+	EventType   string         `json:"eventType"`
+	Data        jsontext.Value `json:"data"`
+}
+
+// encode obeys delivery-body.
+func encode(s sims.Source, document []byte) ([]byte, string) {
+	if s.Policies.Enum("payload_form") == "envelope" {
+		document, _ = strictjson.Encode(envelope{ // it is made of what encodes
+			RequestID: s.Endpoint.WebhookID, ID: s.Event.Seed.Uint64()%1_000_000_000 + 1, CreatedDate: date(s.Event.At),
+			Level: level(s.Event.Type), Service: s.Event.Group, EventType: s.Event.Type, Data: document,
+		})
 	}
-	return sims.Object{
-		{Name: "requestId", Value: s.Endpoint.Options["requestId"]},
-		{Name: "id", Value: s.Event.Seed.UUID()},
-		{Name: "createdDate", Value: date(s.Event.At)},
-		{Name: "level", Value: level(s.Event.Type)},
-		{Name: "service", Value: s.Event.Group},
-		{Name: "eventType", Value: s.Event.Type},
-		{Name: "data", Value: flat},
-	}
+	return document, "application/json"
 }
 
 // level obeys delivery-body.
@@ -70,50 +80,71 @@ func field(s sims.Source, name string) any {
 	case "type":
 		return s.Event.Type
 	case "currency":
-		return s.Fake.RandomString([]string{"BTC", "ETH", "USDT_TRX", "USDC"})
+		return s.Fake.RandomString([]string{"ETH", "USDC", "USDT"})
 	case "fiatCurrency":
 		return "EUR"
-	case "parentExternalId":
+	case "parentExternalId", "dealWithdrawalId":
 		return s.Fake.IntRange(1, 1_000_000)
 	case "idempotencyKey", "orderId":
 		return s.Fake.UUID()
-	case "externalId":
-		return "order-" + s.Fake.Numerify("######")
 	case "hash", "transactionHash":
 		return "0x" + hexDigits(s, 64)
 	case "senderAddress":
 		return "0x" + hexDigits(s, 40)
-	case "transactionId", "transactionIds", "approved":
+	case "transactionId", "transactionIds":
 		return []string{s.Fake.Numerify("7###")}
+	case "approved":
+		return []string{strings.ToLower(s.Fake.FirstName()) + "@merchant.example"}
 	case "payoutStatus":
-		return s.Fake.RandomString([]string{"PROCESSING", "CONFIRMED", "COMPLETED"})
+		return payoutStatus(s)
 	case "validationStatus":
-		return "REJECTED"
-	case "dealWithdrawalId":
-		return s.Fake.IntRange(1, 1_000_000)
+		return "NOT_ENOUGH_FUNDS"
 	case "message", "description":
-		return s.Fake.ProductName()
+		return message(s)
 	default:
 		return amountOrDate(s, name)
 	}
 }
 
+func payoutStatus(s sims.Source) string {
+	if s.Event.Type != "PAYOUT_CHANGE_STATUS" {
+		return "IN_PROGRESS"
+	}
+	return s.Fake.RandomString([]string{"IN_PROGRESS", "CANCELED", "FAILED", "PARTIAL", "COMPLETED"})
+}
+
+func message(s sims.Source) string {
+	if s.Event.Type == "PAYOUT_VALIDATION_ERROR" {
+		return "Not enough funds"
+	}
+	return s.Fake.ProductName()
+}
+
 func amountOrDate(s sims.Source, name string) any {
 	switch name {
-	case "createdDate":
-		return date(s.Event.At.Add(-time.Duration(s.Fake.IntRange(60, 3600)) * time.Second))
+	case "createdDate": // of the object: it is as old as its creation event, and older than the others
+		return date(s.Event.At.Add(-age(s)))
 	case "paymentDate", "expirationDate":
 		return date(s.Event.At)
 	case "fiatAmount":
 		if strings.HasPrefix(s.Event.Type, "FIAT_DEPOSIT") {
 			return decimal(s)
 		}
-		return sims.Object{{Name: "amount", Value: money(s, 10, 900)}, {Name: "currency", Value: "EUR"}}
+		return sims.Object{{Name: "amount", Value: s.Fake.Price(10, 900)}, {Name: "currency", Value: "EUR"}}
 	case "cryptoAmount":
 		return decimal(s)
-	default: // amount, realAmount, serviceFee
-		return money(s, 0.01, 5)
+	case "serviceFee":
+		return s.Fake.Price(0.01, 0.1)
+	default: // amount and realAmount are the same: what was asked for was paid
+		return sims.Fake(s.Event.Seed).Price(1, 5)
 	}
+}
+
+func age(s sims.Source) time.Duration {
+	if strings.HasPrefix(s.Event.Type, "INVOICE_CREATE") {
+		return 0
+	}
+	return time.Duration(s.Fake.IntRange(60, 3600)) * time.Second
 }
 
 func hexDigits(s sims.Source, n int) string {
@@ -125,6 +156,4 @@ func hexDigits(s sims.Source, n int) string {
 	return string(out)
 }
 
-func money(s sims.Source, low, high float64) float64 { return s.Fake.Price(low, high) }
-
-func decimal(s sims.Source) string { return strconv.FormatFloat(money(s, 10, 900), 'f', 2, 64) }
+func decimal(s sims.Source) string { return strconv.FormatFloat(s.Fake.Price(10, 900), 'f', 2, 64) }

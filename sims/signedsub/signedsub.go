@@ -44,6 +44,7 @@ func New() *sims.Sim {
 		Webhooks: webhooks,
 		Delivery: &sims.Delivery{
 			Payload:  payload,
+			Encode:   encode,
 			Targets:  targets,
 			Endpoint: endpoint,
 			Sign:     sign,

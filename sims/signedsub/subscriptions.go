@@ -12,7 +12,6 @@ import (
 // subscription is a stored webhook.
 type subscription struct {
 	RequestID string    `json:"request_id"`
-	Client    string    `json:"client"`  // the public key of the client that made it
 	Account   string    `json:"account"` // lower case
 	URL       string    `json:"url"`
 	Types     []string  `json:"types"`
@@ -22,12 +21,10 @@ type subscription struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
-// subscriptions holds them by client and requestId; they are found by account.
+// subscriptions holds them by requestId, which is also the id of the webhook; they are found by account.
 func subscriptions(tx sims.Tx) sims.Table[subscription] {
 	return sims.TableOf(tx, "subscriptions", func(s subscription) []string { return []string{"account/" + s.Account} })
 }
-
-func (s subscription) id() string { return s.Client + "/" + s.RequestID }
 
 // channel is a subscription as the provider answers it (channel-object).
 type channel struct {
@@ -40,67 +37,56 @@ type channel struct {
 	Enabled             bool     `json:"enabled"`
 	BlockedByErrorCount bool     `json:"blockedByErrorCount"`
 	ErrorCount          int      `json:"errorCount"`
-	ErrorFirstDate      *string  `json:"errorFirstDate"`
-	ErrorLastDate       *string  `json:"errorLastDate"`
-}
-
-// channelWithoutDates is what error-dates allows with the policy on absent.
-type channelWithoutDates struct {
-	RequestID           string   `json:"requestId"`
-	NotificationTypes   []string `json:"notificationEventTypes"`
-	URL                 string   `json:"url"`
-	PublicKey           string   `json:"publicKey"`
-	SecretKey           string   `json:"secretKey"`
-	CreatedDate         string   `json:"createdDate"`
-	Enabled             bool     `json:"enabled"`
-	BlockedByErrorCount bool     `json:"blockedByErrorCount"`
-	ErrorCount          int      `json:"errorCount"`
-	ErrorFirstDate      *string  `json:"errorFirstDate,omitzero"`
-	ErrorLastDate       *string  `json:"errorLastDate,omitzero"`
+	ErrorFirstDate      any      `json:"errorFirstDate,omitzero"`
+	ErrorLastDate       any      `json:"errorLastDate,omitzero"`
 }
 
 type channelList struct {
-	Subscriptions []any `json:"subscriptions"`
+	Subscriptions []channel `json:"subscriptions"`
 }
 
 // wire renders a subscription with the state of its deliveries.
-func wire(e *sims.Env, s subscription) any {
-	health, _ := sims.HealthTable(e.Tx).Get(s.id())
-	dates := e.Policies.Enum("error_dates")
-	c := channel{
+func wire(e *sims.Env, s subscription) channel {
+	health, _ := sims.HealthTable(e.Tx).Get(s.RequestID)
+	return channel{
 		RequestID: s.RequestID, NotificationTypes: shownTypes(e, s), URL: s.URL, PublicKey: s.PublicKey, SecretKey: s.SecretKey,
 		CreatedDate: date(s.CreatedAt), Enabled: true, BlockedByErrorCount: health.Blocked, ErrorCount: health.ErrorCount,
-		ErrorFirstDate: errorDate(health.ErrorFirstAt, dates), ErrorLastDate: errorDate(health.ErrorLastAt, dates),
+		ErrorFirstDate: errorDate(e, health.ErrorFirstAt), ErrorLastDate: errorDate(e, health.ErrorLastAt),
 	}
-	if dates == "absent" {
-		return channelWithoutDates(c)
-	}
-	return c
 }
 
-func errorDate(at time.Time, policy string) *string {
-	if at.IsZero() && policy != "epoch" {
+// errorDate obeys error-dates: text, a nil pointer for null, or nil for no member at all.
+func errorDate(e *sims.Env, at time.Time) any {
+	if !at.IsZero() {
+		return date(at)
+	}
+	switch e.Policies.Enum("error_dates") {
+	case "absent":
 		return nil
+	case "epoch":
+		return date(time.UnixMilli(0))
+	default:
+		return (*string)(nil)
 	}
-	if at.IsZero() {
-		at = time.UnixMilli(0)
-	}
-	shown := date(at)
-	return &shown
 }
 
 // shownTypes obeys service-types-echo.
 func shownTypes(e *sims.Env, s subscription) []string {
-	shown := slices.Clone(s.Types)
 	if e.Policies.Enum("service_types_echo") == "omit" {
-		return shown
+		return s.Types
 	}
+	return deliveredTypes(e, s)
+}
+
+// deliveredTypes are the types asked for, then those of the chosen groups, each once.
+func deliveredTypes(e *sims.Env, s subscription) []string {
+	types := slices.Clone(s.Types)
 	for _, t := range e.Catalogue {
-		if slices.Contains(s.Services, t.Group) && !slices.Contains(shown, t.Type) {
-			shown = append(shown, t.Type)
+		if slices.Contains(s.Services, t.Group) && !slices.Contains(s.Types, t.Type) {
+			types = append(types, t.Type)
 		}
 	}
-	return shown
+	return types
 }
 
 func listSubscriptions(c *sims.Call) (sims.Reply, error) {
@@ -108,7 +94,7 @@ func listSubscriptions(c *sims.Call) (sims.Reply, error) {
 	if err != nil {
 		return sims.Reply{}, err
 	}
-	list := channelList{Subscriptions: []any{}}
+	list := channelList{}
 	for _, s := range subscriptions(c.Tx).All("account/" + account) {
 		list.Subscriptions = append(list.Subscriptions, wire(c.Env, s))
 	}
@@ -116,23 +102,26 @@ func listSubscriptions(c *sims.Call) (sims.Reply, error) {
 }
 
 func createSubscription(c *sims.Call) (sims.Reply, error) {
+	if err := checkEventTypes(c); err != nil {
+		return sims.Reply{}, err
+	}
 	account, err := checkAccount(c)
 	if err != nil {
 		return sims.Reply{}, err
 	}
-	s := subscription{Client: caller(c).Key, Account: account, RequestID: requestID(c), CreatedAt: c.Now}
-	if err := fill(c, &s); err != nil {
+	if err := checkUnused(c, requestID(c)); err != nil {
 		return sims.Reply{}, err
 	}
-	if err := checkUnused(c, s); err != nil {
-		return sims.Reply{}, err
-	}
+	s := subscription{RequestID: requestID(c), Account: account, CreatedAt: c.Now}
+	fill(c, &s)
 	newKeys(c, &s)
-	subscriptions(c.Tx).Put(s.id(), s)
-	return sims.Reply{Status: http.StatusOK, Body: wire(c.Env, s)}, nil
+	return save(c, s)
 }
 
 func changeSubscription(c *sims.Call) (sims.Reply, error) {
+	if err := checkEventTypes(c); err != nil {
+		return sims.Reply{}, err
+	}
 	account, err := checkAccount(c)
 	if err != nil {
 		return sims.Reply{}, err
@@ -141,11 +130,8 @@ func changeSubscription(c *sims.Call) (sims.Reply, error) {
 	if err != nil {
 		return sims.Reply{}, err
 	}
-	if err := fill(c, &s); err != nil {
-		return sims.Reply{}, err
-	}
-	subscriptions(c.Tx).Put(s.id(), s)
-	return sims.Reply{Status: http.StatusOK, Body: wire(c.Env, s)}, nil
+	fill(c, &s)
+	return save(c, s)
 }
 
 func deleteSubscription(c *sims.Call) (sims.Reply, error) {
@@ -157,22 +143,28 @@ func deleteSubscription(c *sims.Call) (sims.Reply, error) {
 	if err != nil {
 		return sims.Reply{}, err
 	}
-	subscriptions(c.Tx).Delete(s.id())
-	sims.HealthTable(c.Tx).Delete(s.id())
+	subscriptions(c.Tx).Delete(s.RequestID)
+	sims.HealthTable(c.Tx).Delete(s.RequestID)
+	c.Effects.Release = append(c.Effects.Release, s.RequestID) // they find it gone (delivery-after-delete)
 	if !c.Policies.Bool("reuse_deleted_request_id") {
-		usedIDs(c.Tx).Put(s.id(), true)
+		usedIDs(c.Tx).Put(s.RequestID, true)
 	}
 	return sims.Reply{Status: http.StatusOK}, nil
 }
 
 // regenerateAPIKeys has no account to check: the subscription may belong to any of the client's (regenerate-immediate).
 func regenerateAPIKeys(c *sims.Call) (sims.Reply, error) {
-	s, err := find(c, "")
+	s, err := find(c, caller(c).Accounts...)
 	if err != nil {
 		return sims.Reply{}, err
 	}
 	newKeys(c, &s)
-	subscriptions(c.Tx).Put(s.id(), s)
+	return save(c, s)
+}
+
+// save stores a subscription and answers with it.
+func save(c *sims.Call, s subscription) (sims.Reply, error) {
+	subscriptions(c.Tx).Put(s.RequestID, s)
 	return sims.Reply{Status: http.StatusOK, Body: wire(c.Env, s)}, nil
 }
 
@@ -186,12 +178,12 @@ func checkAccount(c *sims.Call) (string, error) {
 	return account, nil
 }
 
-// find obeys unknown-object. account "" accepts any account of the caller.
-func find(c *sims.Call, account string) (subscription, error) {
-	id := caller(c).Key + "/" + requestID(c)
-	s, ok := subscriptions(c.Tx).Get(id)
-	if !ok || account != "" && s.Account != account {
-		return subscription{}, notFound(c, "unknown-object", "requestId "+requestID(c), "the requestId of a subscription of this client and account")
+// find obeys unknown-object: the subscription must belong to one of these accounts.
+func find(c *sims.Call, accounts ...string) (subscription, error) {
+	s, ok := subscriptions(c.Tx).Get(requestID(c))
+	if !ok || !slices.Contains(accounts, s.Account) {
+		return subscription{}, notFound(c, "unknown-object", "requestId "+requestID(c),
+			"the requestId of a subscription of account "+strings.Join(accounts, " or "))
 	}
 	return s, nil
 }
@@ -208,17 +200,25 @@ func requestID(c *sims.Call) string {
 }
 
 // fill takes url and both lists from the payload; what it leaves out is cleared (change-replaces).
-func fill(c *sims.Call, s *subscription) error {
+func fill(c *sims.Call, s *subscription) {
 	p := payloadOf(c)
 	s.URL, _ = p["url"].(string)
 	s.Types, s.Services = texts(p["notificationEventTypes"]), texts(p["notificationServiceTypes"])
-	if len(s.Types)+len(s.Services) == 0 && !c.Policies.Bool("allow_no_event_types") {
+}
+
+// checkEventTypes obeys event-types-required and unknown-event-type.
+func checkEventTypes(c *sims.Call) error {
+	var asked subscription
+	fill(c, &asked)
+	if len(asked.Types)+len(asked.Services) == 0 && !c.Policies.Bool("allow_no_event_types") {
 		return badRequest("event-types-required", "neither event types nor service types", "at least one of either")
 	}
-	for _, t := range s.Types {
-		if !slices.ContainsFunc(c.Catalogue, func(known sims.EventType) bool { return known.Type == t }) &&
-			c.Policies.Enum("unknown_event_types") == "reject" {
-			return badRequest("unknown-event-type", t, "a type of the event catalogue")
+	if c.Policies.Enum("unknown_event_types") == "accept" {
+		return nil
+	}
+	for _, name := range asked.Types {
+		if !slices.ContainsFunc(c.Catalogue, func(known sims.EventType) bool { return known.Type == name }) {
+			return badRequest("unknown-event-type", name, "a type of the event catalogue")
 		}
 	}
 	return nil
@@ -239,11 +239,14 @@ func texts(v any) []string {
 // usedIDs remembers the ids of deleted subscriptions where they may not be used again (request-id-reuse).
 func usedIDs(tx sims.Tx) sims.Table[bool] { return sims.TableOf[bool](tx, "used ids", nil) }
 
-func checkUnused(c *sims.Call, s subscription) error {
-	_, exists := subscriptions(c.Tx).Get(s.id())
-	_, used := usedIDs(c.Tx).Get(s.id())
-	if exists || used {
-		return duplicate(s.RequestID)
+func checkUnused(c *sims.Call, requestID string) error {
+	_, exists := subscriptions(c.Tx).Get(requestID)
+	_, used := usedIDs(c.Tx).Get(requestID)
+	switch {
+	case exists:
+		return duplicate("duplicate-request-id", requestID)
+	case used && !c.Policies.Bool("reuse_deleted_request_id"):
+		return duplicate("request-id-reuse", requestID)
 	}
 	return nil
 }
@@ -255,17 +258,17 @@ func newKeys(c *sims.Call, s *subscription) {
 }
 
 func webhooks(e *sims.Env) []sims.Webhook {
-	var all []sims.Webhook
-	for _, s := range subscriptions(e.Tx).All("") {
-		health, _ := sims.HealthTable(e.Tx).Get(s.id())
-		w := sims.Webhook{
-			ID: s.id(), Account: s.Account, URL: s.URL, State: sims.Active, Events: shownTypes(e, s),
-			ErrorCount: health.ErrorCount, CreatedAt: s.CreatedAt, Provider: wire(e, s),
+	stored := subscriptions(e.Tx).All("")
+	all := make([]sims.Webhook, len(stored))
+	for i, s := range stored {
+		answered := wire(e, s)
+		all[i] = sims.Webhook{
+			ID: s.RequestID, Account: s.Account, URL: s.URL, State: sims.Active, Events: deliveredTypes(e, s),
+			ErrorCount: answered.ErrorCount, CreatedAt: s.CreatedAt, Provider: answered,
 		}
-		if health.Blocked {
-			w.State = sims.Blocked
+		if answered.BlockedByErrorCount {
+			all[i].State = sims.Blocked
 		}
-		all = append(all, w)
 	}
 	return all
 }

@@ -74,9 +74,9 @@ func invalidKey(c *sims.Call, saw string) error {
 	}
 }
 
-func wrongSign(c *sims.Call, saw, want string) error {
+func wrongSign(c *sims.Call, rule, saw, want string) error {
 	return sims.Failure{
-		Kind: sims.Unauthorized, Rule: "signature", Code: codeSign, Status: statusOf(c, "error_status_003"),
+		Kind: sims.Unauthorized, Rule: rule, Code: codeSign, Status: statusOf(c, "error_status_003"),
 		Saw: "Sign: " + saw, Want: want + ", the lower-case hex HMAC-SHA512 of the raw body under the client's secret",
 	}
 }
@@ -95,11 +95,11 @@ func notFound(c *sims.Call, rule, saw, want string) error {
 	}
 }
 
-func duplicate(requestID string) error {
+func duplicate(rule, requestID string) error {
 	return sims.Failure{
-		Kind: sims.Conflict, Rule: "duplicate-request-id", Code: codeDuplicate, Status: http.StatusBadRequest,
+		Kind: sims.Conflict, Rule: rule, Code: codeDuplicate, Status: http.StatusBadRequest,
 		Message: "IdempotencyKey " + requestID + " already exists",
-		Saw:     "requestId " + requestID + ", which is in use", Want: "a requestId that was not used before",
+		Saw:     "requestId " + requestID + ", which is or was in use", Want: "a requestId that was not used before",
 	}
 }
 

@@ -1,0 +1,55 @@
+# make check is what CI runs. It is made of lint and test, so that .ci/run can run each once.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+GO ?= go
+TESTFLAGS ?=
+
+.PHONY: help check lint fmt-check vet golangci fmt test short bench arrows size build clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+check: lint test ## format, vet, lint and race tests: everything
+
+lint: fmt-check vet golangci ## everything but the tests
+
+fmt-check: ## fail when a file is not formatted
+	@unformatted=$$(gofmt -l .); \
+	if [ -n "$$unformatted" ]; then echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
+
+vet: ## go vet
+	$(GO) vet ./...
+	$(GO) -C tools vet ./...
+
+golangci: ## golangci-lint with .golangci.yml; built into ./bin when it is not there
+	@scripts/install-tools.sh lint
+	bin/golangci-lint config verify
+	bin/golangci-lint run ./...
+
+fmt: ## format every file
+	@scripts/install-tools.sh lint
+	bin/golangci-lint fmt ./...
+
+test: ## all tests with the race detector; installs the programs they call
+	@scripts/install-tools.sh test
+	$(GO) test -race $(TESTFLAGS) ./...
+
+short: ## the fast tests, without the race detector
+	$(GO) test -short $(TESTFLAGS) ./...
+
+bench: ## benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem $(TESTFLAGS) ./...
+
+arrows: ## copy the import arrows of internal/arch into .golangci.yml
+	$(GO) test ./internal/arch -run TestLinterKnowsTheArrows -count 1 -update
+
+size: ## lengths of functions and files, and the outliers
+	@$(GO) -C tools run ./size ..
+
+build: ## the binary, into ./bin
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/mocksrv ./cmd/mocksrv
+
+clean: ## remove what was built
+	rm -rf bin dist

@@ -1,0 +1,329 @@
+// Package client has the types of the control API and a typed client for it. The server uses the same types, so the two
+// cannot drift apart.
+//
+// The control API is described at /_mocksrv/openapi.yaml of every running server.
+package client
+
+import (
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Sims is the answer of GET /_mocksrv/v1/sims.
+type Sims struct {
+	Sims []Sim `json:"sims"`
+}
+
+// Sim is one simulated provider.
+type Sim struct {
+	Name       string        `json:"name"`
+	Title      string        `json:"title"`
+	Hosts      []string      `json:"hosts"`
+	Operations []Operation   `json:"operations"`
+	Events     []EventType   `json:"events"`
+	Policies   []Policy      `json:"policies"`
+	Ledger     []LedgerEntry `json:"ledger"`
+}
+
+// Operation is one operation of a provider.
+type Operation struct {
+	ID      string `json:"id"`
+	Method  string `json:"method"`
+	Path    string `json:"path"`
+	Summary string `json:"summary"`
+}
+
+// EventType is one event type of a provider's catalogue.
+type EventType struct {
+	Type  string `json:"type"`
+	Group string `json:"group,omitzero"`
+}
+
+// Policy is a switch for a behaviour that is not certain.
+type Policy struct {
+	Name    string   `json:"name"` // <sim>.<policy>
+	Type    string   `json:"type"` // enum, bool, int, duration, durations
+	Values  []string `json:"values,omitempty"`
+	Min     *int     `json:"min,omitzero"`
+	Max     *int     `json:"max,omitzero"`
+	Default any      `json:"default"`
+	Ledger  string   `json:"ledger"` // the entry it belongs to
+}
+
+// LedgerEntry is one behaviour of a provider and what it rests on.
+type LedgerEntry struct {
+	ID         string   `json:"id"`
+	Behaviour  string   `json:"behaviour"`
+	Basis      string   `json:"basis"` // documented, observed, inferred, assumed
+	Source     string   `json:"source"`
+	Operations []string `json:"operations,omitempty"`
+	Policy     string   `json:"policy,omitzero"`
+}
+
+// Sandboxes is the answer of GET /_mocksrv/v1/sandboxes.
+type Sandboxes struct {
+	Sandboxes []Sandbox `json:"sandboxes"`
+}
+
+// Sandbox is one world.
+type Sandbox struct {
+	Name     string                `json:"name"`
+	Seed     int64                 `json:"seed"`
+	Clock    Clock                 `json:"clock"`
+	Policies map[string]any        `json:"policies"` // those that differ from their defaults
+	Sims     map[string]SandboxSim `json:"sims"`
+}
+
+// SandboxSim is how to reach one provider in a sandbox.
+type SandboxSim struct {
+	BaseURL     string            `json:"base_url"`
+	Credentials map[string]string `json:"credentials"`
+	Curl        string            `json:"curl"` // a first request that works when pasted
+}
+
+// NewSandbox is the body of POST /_mocksrv/v1/sandboxes. Everything is optional.
+type NewSandbox struct {
+	Name     string         `json:"name,omitzero"`
+	Seed     *int64         `json:"seed,omitzero"`
+	Clock    jsontext.Value `json:"clock,omitzero"` // "real", an RFC 3339 instant (frozen there), or a clock object
+	Policies map[string]any `json:"policies,omitempty"`
+}
+
+// SandboxChange is the body of PATCH on a sandbox.
+type SandboxChange struct {
+	Policies map[string]any `json:"policies"` // null returns a policy to its default
+}
+
+// Clock is the clock of a sandbox.
+type Clock struct {
+	Mode string    `json:"mode"` // real, frozen
+	Now  time.Time `json:"now"`
+	Edge string    `json:"edge"` // wall, world
+	Skew string    `json:"skew"` // a duration, may be negative
+}
+
+// ClockChange is the body of PUT on a clock. What is left out stays.
+type ClockChange struct {
+	Mode string     `json:"mode,omitzero"`
+	Now  *time.Time `json:"now,omitzero"`
+	Edge string     `json:"edge,omitzero"`
+	Skew *string    `json:"skew,omitzero"`
+}
+
+// Advance is the body of POST …/clock/advance: exactly one of the three.
+type Advance struct {
+	By    string     `json:"by,omitzero"` // a duration
+	To    *time.Time `json:"to,omitzero"`
+	Until string     `json:"until,omitzero"` // idle
+}
+
+// Advanced is its answer.
+type Advanced struct {
+	Clock
+	Fired []Fired `json:"fired"`
+}
+
+// Fired is one attempt that an advance performed.
+type Fired struct {
+	At         time.Time `json:"at"`
+	Sim        string    `json:"sim"`
+	DeliveryID string    `json:"delivery_id"`
+	WebhookID  string    `json:"webhook_id"`
+	EventType  string    `json:"event_type"`
+	Attempt    int       `json:"attempt"`
+	Status     int       `json:"status"`
+	Error      string    `json:"error,omitzero"`
+	State      string    `json:"state"`
+}
+
+// Webhooks is the answer of GET …/webhooks.
+type Webhooks struct {
+	Webhooks []Webhook `json:"webhooks"`
+}
+
+// Webhook is a stored webhook in the neutral shape.
+type Webhook struct {
+	ID         string         `json:"id"`
+	Sim        string         `json:"sim"`
+	Account    string         `json:"account"`
+	URL        string         `json:"url"`
+	State      string         `json:"state"` // active, disabled, blocked, deleted
+	Events     []string       `json:"events"`
+	ErrorCount int            `json:"error_count"`
+	CreatedAt  time.Time      `json:"created_at"`
+	UpdatedAt  time.Time      `json:"updated_at,omitzero"`
+	Provider   jsontext.Value `json:"provider"` // the provider's own object
+}
+
+// Unblocked is the answer of POST …/webhooks/{id}/unblock.
+type Unblocked struct {
+	Redelivered int `json:"redelivered"`
+}
+
+// Event is the body of POST …/events.
+type Event struct {
+	Sim         string         `json:"sim"`
+	Type        string         `json:"type"`
+	Account     string         `json:"account,omitzero"`
+	Environment string         `json:"environment,omitzero"`
+	Data        map[string]any `json:"data,omitempty"`    // merged into the payload
+	Payload     map[string]any `json:"payload,omitempty"` // replaces the payload
+}
+
+// Emitted is its answer.
+type Emitted struct {
+	ID         string     `json:"id"`
+	Deliveries []Delivery `json:"deliveries"`
+}
+
+// Deliveries is the answer of GET …/deliveries.
+type Deliveries struct {
+	Deliveries []Delivery `json:"deliveries"`
+	Forgotten  uint64     `json:"forgotten"` // final deliveries that are not kept any more
+}
+
+// Delivery is one event on its way to one webhook.
+type Delivery struct {
+	ID            string     `json:"id"`
+	Sim           string     `json:"sim"`
+	WebhookID     string     `json:"webhook_id"`
+	EventID       string     `json:"event_id"`
+	EventType     string     `json:"event_type"`
+	URL           string     `json:"url"`
+	State         string     `json:"state"`  // pending, delivered, failed, held, dropped
+	Reason        string     `json:"reason"` // why, in words
+	CreatedAt     time.Time  `json:"created_at"`
+	NextAttemptAt *time.Time `json:"next_attempt_at"`
+	FinishedAt    *time.Time `json:"finished_at"`
+	Attempts      []Attempt  `json:"attempts"`
+}
+
+// Attempt is one HTTP request of a delivery.
+type Attempt struct {
+	N         int       `json:"n"`
+	At        time.Time `json:"at"`
+	Status    int       `json:"status"` // 0: no answer
+	Error     string    `json:"error,omitzero"`
+	Detail    string    `json:"detail,omitzero"`
+	Request   Message   `json:"request"`
+	Response  Message   `json:"response"`
+	Signature Signature `json:"signature"`
+	Took      string    `json:"took"` // real time
+}
+
+// Signature says what was signed.
+type Signature struct {
+	Scheme       string `json:"scheme"`
+	Header       string `json:"header,omitzero"`
+	Key          string `json:"key,omitzero"`
+	StringToSign string `json:"string_to_sign,omitzero"`
+	Value        string `json:"value,omitzero"`
+}
+
+// Message is the header and body of a request or an answer. A body that is not UTF-8 is in BodyBase64 instead.
+type Message struct {
+	Method     string              `json:"method,omitzero"`
+	URL        string              `json:"url,omitzero"`
+	Headers    map[string][]string `json:"headers"`
+	Body       string              `json:"body"`
+	BodyBase64 []byte              `json:"body_base64,omitempty"`
+	Truncated  bool                `json:"truncated,omitzero"`
+}
+
+// SignatureClaim is the body of POST …/deliveries/{id}/compare: what a receiver computed. Everything is optional.
+type SignatureClaim struct {
+	Attempt      int    `json:"attempt,omitzero"` // default: the last
+	Signature    string `json:"signature,omitzero"`
+	Body         string `json:"body,omitzero"`
+	StringToSign string `json:"string_to_sign,omitzero"`
+	Key          string `json:"key,omitzero"`
+}
+
+// Comparison is its answer.
+type Comparison struct {
+	Findings []Finding `json:"findings"`
+}
+
+// Finding is one difference.
+type Finding struct {
+	Cause  string `json:"cause"` // match, body, key, string_to_sign, encoding, clock, unexplained
+	Detail string `json:"detail"`
+}
+
+// Journal is the answer of GET …/journal.
+type Journal struct {
+	Exchanges []Exchange `json:"exchanges"`
+	Dropped   uint64     `json:"dropped"` // exchanges that are not kept any more
+}
+
+// Exchange is one request and its answer.
+type Exchange struct {
+	ID         uint64    `json:"id"`
+	At         time.Time `json:"at"`
+	Direction  string    `json:"direction"` // in, out
+	Sim        string    `json:"sim"`
+	Operation  string    `json:"operation"`
+	DeliveryID string    `json:"delivery_id,omitzero"`
+	Method     string    `json:"method"`
+	Path       string    `json:"path"`
+	Status     int       `json:"status"`
+	Request    Message   `json:"request"`
+	Response   Message   `json:"response"`
+	Refusal    *Refusal  `json:"refusal,omitzero"`
+	Took       string    `json:"took"`
+}
+
+// Refusal explains an error answer of a provider.
+type Refusal struct {
+	Rule   string `json:"rule"` // the ledger entry
+	Saw    string `json:"saw"`
+	Want   string `json:"want"`
+	Basis  string `json:"basis"`
+	Source string `json:"source"`
+}
+
+// Problem is an error answer of the control API (RFC 9457).
+type Problem struct {
+	Type   string         `json:"type"`
+	Title  string         `json:"title"`
+	Status int            `json:"status"`
+	Detail string         `json:"detail"`
+	Errors []ProblemField `json:"errors,omitempty"`
+}
+
+// ProblemField is one wrong field.
+type ProblemField struct {
+	Field  string   `json:"field"`
+	Detail string   `json:"detail"`
+	Valid  []string `json:"valid,omitempty"`
+}
+
+// Error implements error.
+func (p Problem) Error() string { return p.Title + ": " + p.Detail }
+
+// Receivers is the answer of GET …/receivers.
+type Receivers struct {
+	Receivers []Receiver `json:"receivers"`
+}
+
+// Receiver is a scripted customer endpoint.
+type Receiver struct {
+	Name        string            `json:"name"`
+	URL         string            `json:"url"`
+	TLS         string            `json:"tls,omitzero"`
+	Requests    uint64            `json:"requests"`    // how many arrived
+	Dropped     uint64            `json:"dropped"`     // how many of them are not kept any more
+	Connections uint64            `json:"connections"` // how many were accepted, with or without a request
+	Received    []ReceivedRequest `json:"received"`    // only when one receiver is asked for
+}
+
+// ReceivedRequest is one request that arrived at a receiver, and how it was answered.
+type ReceivedRequest struct {
+	Number  uint64    `json:"number"`
+	At      time.Time `json:"at"`
+	Request Message   `json:"request"`
+	Status  int       `json:"status"`
+	Fault   string    `json:"fault,omitzero"`
+	Error   string    `json:"error,omitzero"`
+}

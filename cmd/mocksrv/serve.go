@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mocksrv/mocksrv"
+	"github.com/mocksrv/mocksrv/internal/clock"
+	"github.com/mocksrv/mocksrv/internal/control"
+)
+
+// serveCommand has the flags of "serve". Their names are also the keys of the configuration file.
+type serveCommand struct {
+	Listen              string        `help:"Address and port to listen on; port 0 picks a free one." default:"127.0.0.1:8080"`
+	Seed                int64         `help:"Every id, secret and payload derives from it." default:"1"`
+	Clock               string        `help:"World clock of the default sandbox: real, or an RFC 3339 instant at which it is frozen." default:"real"`
+	Edge                string        `help:"Clock that request timestamps are compared with: wall (this machine's) or world." enum:"wall,world" default:"wall"`
+	AllowPublicDelivery bool          `help:"Deliver to public addresses, too. Loopback and private networks are always allowed, link-local and metadata addresses never."`
+	ControlToken        string        `help:"Ask for this bearer token on the control API." placeholder:"TOKEN"`
+	AllowHost           []string      `help:"Further Host names under which the control API answers." placeholder:"NAME"`
+	MaxSandboxes        int           `help:"How many sandboxes there may be." default:"20000"`
+	Grace               time.Duration `help:"How long attempts under way may take when the server is told to stop." default:"5s"`
+	LogFormat           string        `help:"Format of the log on standard error: text or json." enum:"text,json" default:"text"`
+	LogLevel            string        `help:"Least level that is logged: debug, info, warn, error." enum:"debug,info,warn,error" default:"info"`
+	Quiet               bool          `help:"Print the ready line only."`
+}
+
+// Run serves until the process is told to stop.
+func (s *serveCommand) Run(p *program) error {
+	setting, err := control.ParseClock(s.Clock)
+	if err != nil {
+		return fmt.Errorf("--clock: %w", err)
+	}
+	log := s.logger(p.stderr)
+	options := mocksrv.Options{
+		Seed: s.Seed, Address: s.Listen, EdgeWorld: s.Edge == string(clock.WorldEdge), AllowPublicDelivery: s.AllowPublicDelivery,
+		ControlToken: s.ControlToken, ControlHosts: s.AllowHost, MaxSandboxes: s.MaxSandboxes, Version: version(), Log: log,
+	}
+	if setting.Mode == clock.Frozen {
+		options.FrozenAt = setting.Now
+	}
+	server, err := mocksrv.New(options)
+	if err != nil {
+		return err
+	}
+	if err := server.Start(); err != nil {
+		return err
+	}
+	s.warn(log)
+	if err := s.announce(p.stdout, server); err != nil {
+		return err
+	}
+	<-p.ctx.Done()
+	return s.stop(server, log)
+}
+
+func (s *serveCommand) logger(w io.Writer) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(s.LogLevel)) // kong lets only valid levels through
+	options := &slog.HandlerOptions{Level: level}
+	if s.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}
+
+// warn says what follows from listening wider than this machine.
+func (s *serveCommand) warn(log *slog.Logger) {
+	host, _, err := net.SplitHostPort(s.Listen)
+	if err != nil {
+		return
+	}
+	if ip, err := netip.ParseAddr(host); host == "localhost" || err == nil && ip.IsLoopback() {
+		return
+	}
+	if s.ControlToken == "" {
+		log.Warn("listening beyond this machine: whoever reaches the port controls the simulator; consider --control-token", "listen", s.Listen)
+	}
+}
+
+// announce prints where everything is, with the credentials and a first request for each provider.
+func (s *serveCommand) announce(w io.Writer, server *mocksrv.Server) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "mocksrv ready at %s\n", server.URL())
+	if s.Quiet {
+		_, err := io.WriteString(w, b.String())
+		return err
+	}
+	providers, err := mocksrv.Providers()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(&b, "control API    %s%sv1/sandboxes/default  (described at %[1]s%[2]sopenapi.yaml)\n", server.URL(), control.Prefix)
+	for _, p := range providers {
+		credentials := server.Credentials(p.Name)
+		fmt.Fprintf(&b, "\n%s — %s\n  base URL  %s\n", p.Name, p.Title, server.BaseURL(p.Name))
+		for _, name := range sortedKeys(credentials) {
+			fmt.Fprintf(&b, "  %-17s %s\n", name, credentials[name])
+		}
+		fmt.Fprintf(&b, "  try: %s\n", p.Curl(server.BaseURL(p.Name), credentials))
+	}
+	_, err = io.WriteString(w, b.String())
+	return err
+}
+
+func (s *serveCommand) stop(server *mocksrv.Server, log *slog.Logger) error {
+	ctx, cancel := context.WithTimeout(context.Background(), s.Grace)
+	defer cancel()
+	left, err := server.Stop(ctx)
+	log.Info("stopped", "attempts_cut", left.Cut, "deliveries_waiting", left.Waiting)
+	return err
+}
+
+func sortedKeys(m map[string]string) []string {
+	names := make([]string, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,274 @@
+// Package control is the control API under /_mocksrv/: what a test needs around the providers. It turns HTTP into calls
+// of the engine and the delivery engine, and their values into the types of package client. It names no provider.
+package control
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+
+	"github.com/mocksrv/mocksrv/client"
+	"github.com/mocksrv/mocksrv/internal/delivery"
+	"github.com/mocksrv/mocksrv/internal/engine"
+	"github.com/mocksrv/mocksrv/internal/receiver"
+	"github.com/mocksrv/mocksrv/internal/strictjson"
+)
+
+// Prefix is where the control API lives.
+const Prefix = "/_mocksrv/"
+
+// MaxBody is how many bytes of a request body are read.
+const MaxBody = 32 << 20
+
+//go:embed openapi.yaml
+var document []byte
+
+// Options set up the control API.
+type Options struct {
+	Token      string   // when set, every call but health needs "Authorization: Bearer <token>"
+	AllowHosts []string // further Host names that may be used
+	Seed       int64    // seed of sandboxes that name none
+}
+
+// API is the control API of one server.
+type API struct {
+	engine     *engine.Engine
+	deliveries *delivery.Dispatcher
+	receivers  *receivers
+	options    Options
+	handler    http.Handler
+	names      atomic.Uint64 // for sandboxes without a name
+}
+
+// New returns the control API.
+func New(e *engine.Engine, d *delivery.Dispatcher, o Options) *API {
+	a := &API{engine: e, deliveries: d, options: o, receivers: newReceivers()}
+	mux := http.NewServeMux()
+	for pattern, route := range a.routes() {
+		mux.Handle(pattern, a.wrap(route))
+	}
+	mux.HandleFunc("/", notFound)
+	a.handler = guard(mux, o)
+	return a
+}
+
+// Document is the OpenAPI document of the control API.
+func Document() []byte { return document }
+
+// Close ends what the control API has opened.
+func (a *API) Close() { a.receivers.closeAll() }
+
+// ServeHTTP implements http.Handler.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
+
+// call is one request to the control API.
+type call struct {
+	*http.Request
+	sandbox *engine.Sandbox // of routes with {sandbox}
+}
+
+// route answers a call with a status and a value, or with an error.
+type route func(c *call) (status int, body any, err error)
+
+func (a *API) routes() map[string]route {
+	const v1 = Prefix + "v1/"
+	const sandbox = v1 + "sandboxes/{sandbox}"
+	return map[string]route{
+		"GET " + Prefix + "health":       a.health,
+		"GET " + Prefix + "openapi.yaml": a.openapi,
+		"GET " + v1 + "sims":             a.listSims,
+		"GET " + v1 + "sandboxes":        a.listSandboxes,
+		"POST " + v1 + "sandboxes":       a.createSandbox,
+		"GET " + sandbox:                 a.getSandbox,
+		"PATCH " + sandbox:               a.changeSandbox,
+		"DELETE " + sandbox:              a.deleteSandbox,
+		"POST " + sandbox + "/reset":     a.resetSandbox,
+
+		"GET " + sandbox + "/clock":          a.getClock,
+		"PUT " + sandbox + "/clock":          a.setClock,
+		"POST " + sandbox + "/clock/advance": a.advanceClock,
+
+		"GET " + sandbox + "/webhooks":               a.listWebhooks,
+		"POST " + sandbox + "/webhooks/{id}/unblock": a.unblockWebhook,
+
+		"POST " + sandbox + "/events":                     a.emitEvent,
+		"GET " + sandbox + "/deliveries":                  a.listDeliveries,
+		"GET " + sandbox + "/deliveries/{id}":             a.getDelivery,
+		"POST " + sandbox + "/deliveries/{id}/redeliver":  a.redeliver,
+		"POST " + sandbox + "/deliveries/{id}/compare":    a.compareSignature,
+		"GET " + sandbox + "/journal":                     a.listJournal,
+		"DELETE " + sandbox + "/journal":                  a.clearJournal,
+		"GET " + sandbox + "/receivers":                   a.listReceivers,
+		"POST " + sandbox + "/receivers":                  a.openReceiver,
+		"GET " + sandbox + "/receivers/{receiver}":        a.getReceiver,
+		"PUT " + sandbox + "/receivers/{receiver}/script": a.scriptReceiver,
+		"DELETE " + sandbox + "/receivers/{receiver}":     a.closeReceiver,
+	}
+}
+
+// wrap finds the sandbox of a route, calls it and writes what it returns.
+func (a *API) wrap(next route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := &call{Request: r}
+		if name := r.PathValue("sandbox"); name != "" {
+			sandbox, ok := a.engine.Sandbox(name)
+			if !ok {
+				writeProblem(w, noSandbox(name))
+				return
+			}
+			c.sandbox = sandbox
+		}
+		status, body, err := next(c)
+		if err != nil {
+			writeProblem(w, asProblem(err))
+			return
+		}
+		writeValue(w, status, body)
+	})
+}
+
+// text is a body that is not JSON.
+type text struct {
+	contentType string
+	data        []byte
+}
+
+func writeValue(w http.ResponseWriter, status int, body any) {
+	if body == nil {
+		w.WriteHeader(status)
+		return
+	}
+	if t, ok := body.(text); ok {
+		w.Header().Set("Content-Type", t.contentType)
+		w.WriteHeader(status)
+		_, _ = w.Write(t.data)
+		return
+	}
+	data, err := strictjson.Encode(body)
+	if err != nil {
+		writeProblem(w, client.Problem{Title: "internal error", Status: http.StatusInternalServerError, Detail: err.Error()})
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(data, '\n'))
+}
+
+func writeProblem(w http.ResponseWriter, p client.Problem) {
+	if p.Type == "" {
+		p.Type = "about:blank"
+	}
+	data, err := strictjson.Encode(p)
+	if err != nil {
+		data = []byte(`{"type":"about:blank","title":"internal error","status":500,"detail":"the problem does not encode"}`)
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(p.Status)
+	_, _ = w.Write(append(data, '\n'))
+}
+
+// asProblem gives the errors of the engines their status.
+func asProblem(err error) client.Problem {
+	var p client.Problem
+	if errors.As(err, &p) {
+		return p
+	}
+	var wrong *receiver.InvalidError
+	if errors.As(err, &wrong) {
+		return wrongReceiver(wrong)
+	}
+	for _, known := range []struct {
+		err    error
+		status int
+		title  string
+	}{
+		{engine.ErrSandboxExists, http.StatusConflict, "sandbox exists"},
+		{engine.ErrSandboxName, http.StatusUnprocessableEntity, "invalid name"},
+		{engine.ErrDefaultSandbox, http.StatusConflict, "default sandbox"},
+		{engine.ErrTooManySandbox, http.StatusTooManyRequests, "too many sandboxes"},
+		{engine.ErrUnknownPolicy, http.StatusUnprocessableEntity, "unknown policy"},
+		{engine.ErrInvalidPolicy, http.StatusUnprocessableEntity, "invalid policy value"},
+		{delivery.ErrUnknownSim, http.StatusUnprocessableEntity, "unknown sim"},
+		{delivery.ErrUnknownType, http.StatusUnprocessableEntity, "unknown event type"},
+		{delivery.ErrUnknownDelivery, http.StatusNotFound, "no such delivery"},
+		{delivery.ErrUnknownWebhook, http.StatusNotFound, "no such webhook"},
+		{delivery.ErrBacklog, http.StatusTooManyRequests, "backlog full"},
+		{context.DeadlineExceeded, http.StatusRequestTimeout, "not within the deadline"},
+		{receiver.ErrNotFound, http.StatusNotFound, "no such receiver"},
+		{receiver.ErrExists, http.StatusConflict, "receiver exists"},
+		{receiver.ErrLimit, http.StatusTooManyRequests, "too many receivers"},
+		{receiver.ErrClosed, http.StatusConflict, "receiver closed"},
+	} {
+		if errors.Is(err, known.err) {
+			return client.Problem{Title: known.title, Status: known.status, Detail: err.Error()}
+		}
+	}
+	return client.Problem{Title: "internal error", Status: http.StatusInternalServerError, Detail: err.Error()}
+}
+
+func wrongReceiver(err *receiver.InvalidError) client.Problem {
+	p := client.Problem{Title: "invalid request", Status: http.StatusUnprocessableEntity, Detail: err.Error()}
+	for _, f := range err.Fields {
+		p.Errors = append(p.Errors, client.ProblemField{Field: f.Field, Detail: "saw " + f.Saw, Valid: []string{f.Want}})
+	}
+	return p
+}
+
+func noSandbox(name string) client.Problem {
+	return client.Problem{
+		Title: "no such sandbox", Status: http.StatusNotFound,
+		Detail: fmt.Sprintf("there is no sandbox %q; GET %sv1/sandboxes lists them, POST creates one", name, Prefix),
+	}
+}
+
+// WriteNotFound answers a request that is for no provider or no sandbox.
+func WriteNotFound(w http.ResponseWriter, err error) {
+	title := "no such provider"
+	if errors.Is(err, engine.ErrNoSandbox) {
+		title = "no such sandbox"
+	}
+	writeProblem(w, client.Problem{Title: title, Status: http.StatusNotFound, Detail: err.Error()})
+}
+
+func notFound(w http.ResponseWriter, r *http.Request) {
+	writeProblem(w, client.Problem{
+		Title: "no such route", Status: http.StatusNotFound,
+		Detail: fmt.Sprintf("%s %s is no route of the control API; they are listed at %sopenapi.yaml", r.Method, r.URL.Path, Prefix),
+	})
+}
+
+// invalid is a problem with one field.
+func invalid(field, detail string, valid ...string) client.Problem {
+	return client.Problem{
+		Title: "invalid request", Status: http.StatusUnprocessableEntity, Detail: field + ": " + detail,
+		Errors: []client.ProblemField{{Field: field, Detail: detail, Valid: valid}},
+	}
+}
+
+// read decodes a JSON body strictly. An empty body leaves v as it is.
+func read(c *call, v any) error {
+	data, err := io.ReadAll(http.MaxBytesReader(nil, c.Body, MaxBody))
+	if err != nil {
+		return client.Problem{Title: "unreadable body", Status: http.StatusRequestEntityTooLarge, Detail: err.Error()}
+	}
+	if len(strings.TrimSpace(string(data))) == 0 {
+		return nil
+	}
+	if err := strictjson.UnmarshalKnown(data, v); err != nil {
+		return client.Problem{Title: "invalid body", Status: http.StatusBadRequest, Detail: err.Error()}
+	}
+	return nil
+}
+
+func (a *API) health(*call) (int, any, error) {
+	return http.StatusOK, map[string]string{"status": "ok"}, nil
+}
+
+func (a *API) openapi(*call) (int, any, error) {
+	return http.StatusOK, text{contentType: "application/yaml", data: document}, nil
+}

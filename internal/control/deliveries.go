@@ -1,0 +1,287 @@
+package control
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/mocksrv/mocksrv/client"
+	"github.com/mocksrv/mocksrv/internal/delivery"
+	"github.com/mocksrv/mocksrv/internal/engine"
+	"github.com/mocksrv/mocksrv/internal/store"
+	"github.com/mocksrv/mocksrv/internal/strictjson"
+	"github.com/mocksrv/mocksrv/sims"
+)
+
+// simFilter reads ?sim=. nil: all.
+func (a *API) simFilter(q url.Values) ([]*engine.Provider, error) {
+	name := q.Get("sim")
+	if name == "" {
+		return a.engine.Providers(), nil
+	}
+	p, ok := a.engine.Provider(name)
+	if !ok {
+		var names []string
+		for _, p := range a.engine.Providers() {
+			names = append(names, p.Name)
+		}
+		return nil, invalid("sim", fmt.Sprintf("there is no sim %q", name), names...)
+	}
+	return []*engine.Provider{p}, nil
+}
+
+func (a *API) listWebhooks(c *call) (int, any, error) {
+	providers, err := a.simFilter(c.URL.Query())
+	if err != nil {
+		return 0, nil, err
+	}
+	list := client.Webhooks{Webhooks: []client.Webhook{}}
+	for _, p := range providers {
+		stored, err := WebhooksOf(c.sandbox, p)
+		if err != nil {
+			return 0, nil, err
+		}
+		list.Webhooks = append(list.Webhooks, stored...)
+	}
+	return http.StatusOK, list, nil
+}
+
+// WebhooksOf returns every stored webhook of a provider in the neutral shape.
+func WebhooksOf(s *engine.Sandbox, p *engine.Provider) ([]client.Webhook, error) {
+	var stored []sims.Webhook
+	err := s.View(func(tx store.Tx) error {
+		stored = p.Webhooks(s.Env(p, tx))
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]client.Webhook, len(stored))
+	for i, w := range stored {
+		own, err := strictjson.Encode(w.Provider)
+		if err != nil {
+			return nil, err
+		}
+		if w.Events == nil {
+			w.Events = []string{}
+		}
+		out[i] = client.Webhook{
+			ID: w.ID, Sim: p.Name, Account: w.Account, URL: w.URL, State: w.State, Events: w.Events, ErrorCount: w.ErrorCount,
+			CreatedAt: w.CreatedAt, UpdatedAt: w.UpdatedAt, Provider: own,
+		}
+	}
+	return out, nil
+}
+
+func (a *API) unblockWebhook(c *call) (int, any, error) {
+	providers, err := a.simFilter(c.URL.Query())
+	if err != nil {
+		return 0, nil, err
+	}
+	id := c.PathValue("id")
+	for _, p := range providers {
+		stored, err := WebhooksOf(c.sandbox, p)
+		if err != nil {
+			return 0, nil, err
+		}
+		if slices.ContainsFunc(stored, func(w client.Webhook) bool { return w.ID == id }) {
+			n, err := a.deliveries.Unblock(c.sandbox, p, id)
+			return http.StatusOK, client.Unblocked{Redelivered: n}, err
+		}
+	}
+	return 0, nil, fmt.Errorf("%w: %q", delivery.ErrUnknownWebhook, id)
+}
+
+func (a *API) emitEvent(c *call) (int, any, error) {
+	var body client.Event
+	if err := read(c, &body); err != nil {
+		return 0, nil, err
+	}
+	if _, ok := a.engine.Provider(body.Sim); !ok {
+		_, err := a.simFilter(url.Values{"sim": {body.Sim + " "}})
+		return 0, nil, err
+	}
+	event, created, err := a.deliveries.Emit(c.sandbox, delivery.EventRequest(body))
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusAccepted, client.Emitted{ID: event.ID, Deliveries: DeliveriesOf(created)}, nil
+}
+
+// listDeliveries filters, and with ?wait= waits until something passes the filter (or, with ?count=, so many).
+func (a *API) listDeliveries(c *call) (int, any, error) {
+	q := c.URL.Query()
+	filter, err := a.deliveryFilter(q)
+	if err != nil {
+		return 0, nil, err
+	}
+	count, err := number(q, "count", 1)
+	if err != nil {
+		return 0, nil, err
+	}
+	all, forgotten, _, err := a.deliveries.List(c.sandbox)
+	if err != nil {
+		return 0, nil, err
+	}
+	if q.Has("wait") {
+		ctx, cancel, err := deadline(c, q.Get("wait"))
+		if err != nil {
+			return 0, nil, err
+		}
+		defer cancel()
+		all, err = a.deliveries.Wait(ctx, c.sandbox, func(all []delivery.Delivery) bool { return countIf(all, filter) >= count })
+		if err != nil {
+			return 0, nil, fmt.Errorf("%d of %d wanted deliveries: %w", countIf(all, filter), count, err)
+		}
+	}
+	all = slices.DeleteFunc(all, func(d delivery.Delivery) bool { return !filter(d) })
+	return http.StatusOK, client.Deliveries{Deliveries: DeliveriesOf(all), Forgotten: forgotten}, nil
+}
+
+func countIf(all []delivery.Delivery, filter func(delivery.Delivery) bool) int {
+	n := 0
+	for _, d := range all {
+		if filter(d) {
+			n++
+		}
+	}
+	return n
+}
+
+func (a *API) deliveryFilter(q url.Values) (func(delivery.Delivery) bool, error) {
+	if _, err := a.simFilter(q); err != nil {
+		return nil, err
+	}
+	states := []string{"pending", "delivered", "failed", "held", "dropped"}
+	if state := q.Get("state"); state != "" && !slices.Contains(states, state) {
+		return nil, invalid("state", fmt.Sprintf("%q is no state", state), states...)
+	}
+	is := func(name, value string) bool { return q.Get(name) == "" || q.Get(name) == value }
+	return func(d delivery.Delivery) bool {
+		return is("sim", d.Sim) && is("state", string(d.State)) && is("webhook", d.WebhookID) && is("event", d.Event.ID) && is("type", d.Event.Type)
+	}, nil
+}
+
+func (a *API) getDelivery(c *call) (int, any, error) {
+	d, err := a.deliveries.Get(c.sandbox, c.PathValue("id"))
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, deliveryOf(d), nil
+}
+
+func (a *API) redeliver(c *call) (int, any, error) {
+	d, err := a.deliveries.Redeliver(c.sandbox, c.PathValue("id"))
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusAccepted, deliveryOf(d), nil
+}
+
+func (a *API) compareSignature(c *call) (int, any, error) {
+	var body client.SignatureClaim
+	if err := read(c, &body); err != nil {
+		return 0, nil, err
+	}
+	findings, err := a.deliveries.Compare(c.sandbox, c.PathValue("id"), body.Attempt, delivery.Claim{
+		Signature: body.Signature, Body: body.Body, StringToSign: body.StringToSign, Key: body.Key,
+	})
+	if err != nil {
+		return 0, nil, err
+	}
+	answer := client.Comparison{Findings: []client.Finding{}}
+	for _, f := range findings {
+		answer.Findings = append(answer.Findings, client.Finding(f))
+	}
+	return http.StatusOK, answer, nil
+}
+
+// DeliveriesOf turns deliveries into the types of the control API.
+func DeliveriesOf(all []delivery.Delivery) []client.Delivery {
+	out := make([]client.Delivery, len(all))
+	for i, d := range all {
+		out[i] = deliveryOf(d)
+	}
+	return out
+}
+
+func deliveryOf(d delivery.Delivery) client.Delivery {
+	out := client.Delivery{
+		ID: d.ID, Sim: d.Sim, WebhookID: d.WebhookID, EventID: d.Event.ID, EventType: d.Event.Type, URL: d.URL, State: string(d.State),
+		Reason: d.Reason, CreatedAt: d.CreatedAt, NextAttemptAt: instant(d.NextAttemptAt), FinishedAt: instant(d.FinishedAt),
+		Attempts: make([]client.Attempt, len(d.Attempts)),
+	}
+	for i, a := range d.Attempts {
+		out.Attempts[i] = attemptOf(a)
+	}
+	return out
+}
+
+func instant(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func attemptOf(a delivery.Attempt) client.Attempt {
+	out := client.Attempt{
+		N: a.N, At: a.At, Status: a.Status, Took: a.Took.String(), Signature: client.Signature(a.Signature),
+		Request: messageOf(a.Request.Header, a.Request.Body), Response: messageOf(a.Response.Header, a.Response.Body),
+	}
+	out.Request.Method, out.Request.URL = a.Request.Method, a.Request.URL
+	out.Response.Truncated = a.Response.Truncated
+	if a.Error != nil {
+		out.Error, out.Detail = string(a.Error.Class), a.Error.Detail
+	}
+	return out
+}
+
+// FiredOf turns what an advance performed into the types of the control API.
+func FiredOf(all []delivery.Fired) []client.Fired {
+	out := make([]client.Fired, len(all))
+	for i, f := range all {
+		out[i] = firedOf(f)
+	}
+	return out
+}
+
+func firedOf(f delivery.Fired) client.Fired {
+	out := client.Fired{
+		At: f.At, Sim: f.Sim, DeliveryID: f.DeliveryID, WebhookID: f.WebhookID, EventType: f.EventType,
+		Attempt: f.Attempt, Status: f.Status, State: string(f.State),
+	}
+	if f.Error != nil {
+		out.Error = string(f.Error.Class)
+	}
+	return out
+}
+
+func messageOf(header http.Header, body []byte) client.Message {
+	m := client.Message{Headers: header}
+	if header == nil {
+		m.Headers = map[string][]string{}
+	}
+	if utf8.Valid(body) {
+		m.Body = string(body)
+	} else {
+		m.BodyBase64 = body
+	}
+	return m
+}
+
+// number reads a query parameter that is a positive whole number.
+func number(q url.Values, name string, otherwise int) (int, error) {
+	if !q.Has(name) {
+		return otherwise, nil
+	}
+	n, err := strconv.Atoi(q.Get(name))
+	if err != nil || n < 0 {
+		return 0, invalid(name, fmt.Sprintf("%q is no whole number", q.Get(name)))
+	}
+	return n, nil
+}

@@ -1,0 +1,124 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/mocksrv/mocksrv/client"
+	"github.com/mocksrv/mocksrv/internal/engine"
+)
+
+// MaxWait is the longest wait a call may ask for, in real time.
+const MaxWait = 5 * time.Minute
+
+// deadline reads a wait such as "5s".
+func deadline(c *call, word string) (context.Context, context.CancelFunc, error) {
+	wait, err := time.ParseDuration(word)
+	if err != nil || wait < 0 || wait > MaxWait {
+		return nil, nil, invalid("wait", fmt.Sprintf("%q is no duration up to %s", word, MaxWait))
+	}
+	ctx, cancel := context.WithTimeout(c.Context(), wait)
+	return ctx, cancel, nil
+}
+
+// journalQuery is what GET …/journal selects.
+type journalQuery struct {
+	sim, operation, direction, rule string
+	status                          int
+	sinceID                         uint64
+	sinceAt                         time.Time
+	limit                           int
+}
+
+func (a *API) journalQuery(q url.Values) (journalQuery, error) {
+	j := journalQuery{sim: q.Get("sim"), operation: q.Get("operation"), direction: q.Get("direction"), rule: q.Get("rule")}
+	if _, err := a.simFilter(q); err != nil {
+		return j, err
+	}
+	directions := []string{"in", "out", "all"}
+	if j.direction == "" {
+		j.direction = "in"
+	}
+	if !slices.Contains(directions, j.direction) {
+		return j, invalid("direction", fmt.Sprintf("%q is no direction", j.direction), directions...)
+	}
+	var err error
+	if j.status, err = number(q, "status", 0); err != nil {
+		return j, err
+	}
+	if j.limit, err = number(q, "limit", 1000); err != nil {
+		return j, err
+	}
+	return j.since(q.Get("since"))
+}
+
+// since is an exchange id, or an instant of the world clock.
+func (j journalQuery) since(word string) (journalQuery, error) {
+	if word == "" {
+		return j, nil
+	}
+	var err error
+	if j.sinceID, err = strconv.ParseUint(word, 10, 64); err == nil {
+		return j, nil
+	}
+	if j.sinceAt, err = time.Parse(time.RFC3339Nano, word); err != nil {
+		return j, invalid("since", fmt.Sprintf("%q is neither the id of an exchange nor an RFC 3339 instant", word))
+	}
+	return j, nil
+}
+
+func (j journalQuery) wants(x *engine.Exchange) bool {
+	return (j.sim == "" || x.Sim == j.sim) && (j.operation == "" || x.Operation == j.operation) &&
+		(j.direction == "all" || x.Direction == engine.Direction(j.direction)) && (j.status == 0 || x.Status == j.status) &&
+		(j.rule == "" || x.Refusal != nil && x.Refusal.Rule == j.rule) && !x.At.Before(j.sinceAt)
+}
+
+// listJournal answers the newest exchanges that pass the filter, oldest first.
+func (a *API) listJournal(c *call) (int, any, error) {
+	query, err := a.journalQuery(c.URL.Query())
+	if err != nil {
+		return 0, nil, err
+	}
+	entries, dropped, _ := c.sandbox.Journal.Read(query.sinceID)
+	entries = slices.DeleteFunc(entries, func(x *engine.Exchange) bool { return !query.wants(x) })
+	entries = entries[max(0, len(entries)-query.limit):]
+	return http.StatusOK, journalOf(entries, dropped), nil
+}
+
+// JournalOf returns the whole journal of a sandbox in the types of the control API.
+func JournalOf(s *engine.Sandbox) client.Journal {
+	entries, dropped, _ := s.Journal.Read(0)
+	return journalOf(entries, dropped)
+}
+
+func journalOf(entries []*engine.Exchange, dropped uint64) client.Journal {
+	out := client.Journal{Exchanges: make([]client.Exchange, len(entries)), Dropped: dropped}
+	for i, x := range entries {
+		out.Exchanges[i] = exchangeOf(x)
+	}
+	return out
+}
+
+func (a *API) clearJournal(c *call) (int, any, error) {
+	c.sandbox.Journal.Clear()
+	return http.StatusNoContent, nil, nil
+}
+
+func exchangeOf(x *engine.Exchange) client.Exchange {
+	out := client.Exchange{
+		ID: x.ID, At: x.At, Direction: string(x.Direction), Sim: x.Sim, Operation: x.Operation, DeliveryID: x.DeliveryID,
+		Method: x.Method, Path: x.Path, Status: x.Status, Request: messageOf(x.Request.Header, x.Request.Body),
+		Response: messageOf(x.Response.Header, x.Response.Body), Took: x.Took.String(),
+	}
+	if x.Refusal != nil {
+		out.Refusal = &client.Refusal{
+			Rule: x.Refusal.Rule, Saw: x.Refusal.Saw, Want: x.Refusal.Want, Basis: string(x.Refusal.Basis), Source: x.Refusal.Source,
+		}
+	}
+	return out
+}

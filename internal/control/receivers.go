@@ -1,0 +1,143 @@
+package control
+
+import (
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/mocksrv/mocksrv/client"
+	"github.com/mocksrv/mocksrv/internal/engine"
+	"github.com/mocksrv/mocksrv/internal/receiver"
+)
+
+// receivers keeps the scripted customer endpoints of each sandbox.
+type receivers struct {
+	mu        sync.Mutex
+	bySandbox map[*engine.Sandbox]*receiver.Set
+}
+
+func newReceivers() *receivers {
+	return &receivers{bySandbox: map[*engine.Sandbox]*receiver.Set{}}
+}
+
+func (r *receivers) set(s *engine.Sandbox) *receiver.Set {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	set, ok := r.bySandbox[s]
+	if !ok {
+		set = receiver.NewSet(receiver.SetConfig{Now: s.Clock.Now})
+		r.bySandbox[s] = set
+	}
+	return set
+}
+
+// forget closes the receivers of a sandbox that is gone or was reset.
+func (r *receivers) forget(s *engine.Sandbox) {
+	r.mu.Lock()
+	set := r.bySandbox[s]
+	delete(r.bySandbox, s)
+	r.mu.Unlock()
+	if set != nil {
+		_ = set.CloseAll() // nobody is left who could do anything about it
+	}
+}
+
+func (r *receivers) closeAll() {
+	r.mu.Lock()
+	sandboxes := make([]*engine.Sandbox, 0, len(r.bySandbox))
+	for s := range r.bySandbox {
+		sandboxes = append(sandboxes, s)
+	}
+	r.mu.Unlock()
+	for _, s := range sandboxes {
+		r.forget(s)
+	}
+}
+
+func (a *API) listReceivers(c *call) (int, any, error) {
+	list := client.Receivers{Receivers: []client.Receiver{}}
+	for _, r := range a.receivers.set(c.sandbox).List() {
+		list.Receivers = append(list.Receivers, receiverOf(r))
+	}
+	return http.StatusOK, list, nil
+}
+
+func (a *API) openReceiver(c *call) (int, any, error) {
+	var spec receiver.Spec
+	if err := read(c, &spec); err != nil {
+		return 0, nil, err
+	}
+	r, err := a.receivers.set(c.sandbox).Open(spec)
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusCreated, receiverOf(r), nil
+}
+
+// getReceiver answers a receiver with the requests that arrived; ?wait= waits until there are ?count= of them.
+func (a *API) getReceiver(c *call) (int, any, error) {
+	r, err := a.receivers.set(c.sandbox).Get(c.PathValue("receiver"))
+	if err != nil {
+		return 0, nil, err
+	}
+	q := c.URL.Query()
+	count, err := number(q, "count", 1)
+	if err != nil {
+		return 0, nil, err
+	}
+	if q.Has("wait") {
+		ctx, cancel, err := deadline(c, q.Get("wait"))
+		if err != nil {
+			return 0, nil, err
+		}
+		defer cancel()
+		if err := r.Wait(ctx, uint64(count)); err != nil {
+			return 0, nil, fmt.Errorf("%d wanted requests have not arrived: %w", count, err)
+		}
+	}
+	out := receiverOf(r)
+	kept, _ := r.Requests(0)
+	for _, req := range kept {
+		out.Received = append(out.Received, receivedOf(req))
+	}
+	return http.StatusOK, out, nil
+}
+
+func (a *API) scriptReceiver(c *call) (int, any, error) {
+	r, err := a.receivers.set(c.sandbox).Get(c.PathValue("receiver"))
+	if err != nil {
+		return 0, nil, err
+	}
+	var script receiver.Script
+	if err := read(c, &script); err != nil {
+		return 0, nil, err
+	}
+	if err := r.SetScript(script); err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, receiverOf(r), nil
+}
+
+func (a *API) closeReceiver(c *call) (int, any, error) {
+	if err := a.receivers.set(c.sandbox).Delete(c.PathValue("receiver")); err != nil {
+		return 0, nil, err
+	}
+	return http.StatusNoContent, nil, nil
+}
+
+func receiverOf(r *receiver.Receiver) client.Receiver {
+	info := r.Info()
+	return client.Receiver{
+		Name: r.Name(), URL: info.URL, TLS: string(info.Spec.TLS), Requests: info.Requests, Dropped: info.Dropped,
+		Connections: info.Connections, Received: []client.ReceivedRequest{},
+	}
+}
+
+func receivedOf(r receiver.Request) client.ReceivedRequest {
+	m := messageOf(r.Header, r.Body)
+	m.Method, m.URL, m.Truncated = r.Method, r.Path, r.Truncated
+	return client.ReceivedRequest{
+		Number: r.Number, At: r.At.UTC().Truncate(time.Nanosecond), Request: m, Status: r.Status, Fault: string(r.Fault), Error: r.Error,
+	}
+}

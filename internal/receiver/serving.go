@@ -1,0 +1,118 @@
+package receiver
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// headerTimeout bounds how long a connection may take to say what it wants.
+const headerTimeout = time.Minute
+
+// serving is a receiver while it is up: from one listen to the end of the last of its connections.
+type serving struct {
+	server *http.Server
+	cancel context.CancelFunc // ends what waits
+	ctx    context.Context    // ended by cancel
+	ended  chan struct{}      // closed when no connection is accepted any more
+	conns  sync.WaitGroup     // connections, and whatever else runs for them
+}
+
+// serve answers what arrives at a listener until stop.
+func serve(listener net.Listener, config *tls.Config, r *Receiver) *serving {
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &serving{cancel: cancel, ctx: ctx, ended: make(chan struct{})}
+	s.server = &http.Server{
+		Handler:           http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { s.handle(r, w, req) }),
+		ReadHeaderTimeout: headerTimeout,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ConnState:         func(_ net.Conn, state http.ConnState) { s.count(r, state) },
+		ErrorLog:          log.New(io.Discard, "", 0), // clients that go away are what receivers are for
+
+		DisableGeneralOptionsHandler: true, // OPTIONS * is a request like others
+	}
+	if config != nil {
+		listener = tls.NewListener(listener, config)
+	}
+	go func() {
+		defer close(s.ended)
+		_ = s.server.Serve(listener) // returns when stopped; there is no other way out
+	}()
+	return s
+}
+
+// count follows the connections net/http owns. Those taken over count until they are given back.
+func (s *serving) count(r *Receiver, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		s.conns.Add(1)
+		r.connections.Add(1)
+	case http.StateClosed:
+		s.conns.Done()
+	case http.StateActive, http.StateIdle, http.StateHijacked:
+	}
+}
+
+// stop cuts every connection and returns when nothing runs any more. Connections are closed before what waits is
+// woken, so that nobody hears an answer the script did not give.
+func (s *serving) stop() {
+	_ = s.server.Close()
+	<-s.ended
+	_ = s.server.Close() // a connection that was being accepted during the first
+	s.cancel()
+	s.conns.Wait()
+}
+
+func (s *serving) handle(r *Receiver, w http.ResponseWriter, req *http.Request) {
+	got := readRequest(req)
+	got.At = r.now()
+	reply := r.take(got)
+	a := &answer{serving: s, w: w, reply: reply, at: got.At}
+	if got.Error != "" {
+		a.cut()
+		return
+	}
+	a.give(req.Context())
+}
+
+// takeOver gives an answer the bare connection. release closes it.
+func (s *serving) takeOver(w http.ResponseWriter) (conn net.Conn, release func()) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil { // cannot be: HTTP/1 always can
+		panic(http.ErrAbortHandler)
+	}
+	s.conns.Add(1)
+	stop := context.AfterFunc(s.ctx, func() {
+		defer s.conns.Done()
+		_ = bare(conn).Close()
+	})
+	return conn, func() {
+		if stop() {
+			s.conns.Done()
+		}
+		_ = conn.Close()
+		s.conns.Done() // for net/http, which forgot it
+	}
+}
+
+// bare is the connection below TLS.
+func bare(conn net.Conn) net.Conn {
+	if secured, ok := conn.(*tls.Conn); ok {
+		return secured.NetConn()
+	}
+	return conn
+}
+
+// reset ends a connection with a RST instead of a FIN.
+func reset(conn net.Conn) {
+	conn = bare(conn)
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = conn.Close()
+}

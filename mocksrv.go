@@ -1,0 +1,255 @@
+// Package mocksrv is a webhook provider in a box: a simulator server for testing integrations with webhook providers.
+//
+// In a Go test one line starts it, on a free port, with a world of its own:
+//
+//	srv := mocksrv.RunT(t)
+//	base, key := srv.BaseURL("hsrcpay"), srv.Credentials("hsrcpay")["secret_key"]
+//
+// It ends with the test. The clock can be frozen (mocksrv.Frozen) and advanced (srv.Advance), events can be made to
+// happen (srv.Emit), and everything that went in and out can be asked for (srv.Journal, srv.Deliveries).
+package mocksrv
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mocksrv/mocksrv/client"
+	"github.com/mocksrv/mocksrv/internal/clock"
+	"github.com/mocksrv/mocksrv/internal/control"
+	"github.com/mocksrv/mocksrv/internal/delivery"
+	"github.com/mocksrv/mocksrv/internal/engine"
+	"github.com/mocksrv/mocksrv/sims/all"
+)
+
+// DefaultSandbox is the name of the sandbox that always exists.
+const DefaultSandbox = engine.DefaultSandbox
+
+// Options set up a server. The zero value is a server with a real clock and seed 0.
+type Options struct {
+	// Seed determines every id, secret and payload. The same seed gives the same bytes.
+	Seed int64
+	// FrozenAt freezes the world clock of the default sandbox at an instant. Zero: the clock is real.
+	FrozenAt time.Time
+	// EdgeWorld compares request timestamps with the world clock instead of the machine's.
+	EdgeWorld bool
+	// Address is where RunT and Start listen. "": a free port on the loopback interface.
+	Address string
+	// NoListener opens no port: requests go through Server.Client only.
+	NoListener bool
+	// AllowPublicDelivery lets deliveries go to public addresses, too.
+	AllowPublicDelivery bool
+	// ControlToken, when set, is asked of every call of the control API.
+	ControlToken string
+	// ControlHosts are further Host names under which the control API answers.
+	ControlHosts []string
+	// MaxSandboxes bounds the sandboxes. 0: a generous default.
+	MaxSandboxes int
+	// Version is what deliveries say in User-Agent.
+	Version string
+	// Log receives what an operator wants to know. Nil: nothing is logged.
+	Log *slog.Logger
+}
+
+// Server is a running simulator.
+type Server struct {
+	engine     *engine.Engine
+	dispatcher *delivery.Dispatcher
+	control    *control.API
+	sandbox    *engine.Sandbox
+	options    Options
+	http       *http.Server
+	listener   net.Listener
+	served     chan error
+}
+
+//nolint:gochecknoglobals // the documents are read once in a process, not once for each of hundreds of test servers
+var compiled = sync.OnceValues(func() ([]*engine.Provider, error) {
+	var providers []*engine.Provider
+	for _, sim := range all.Sims() {
+		p, err := engine.Compile(sim)
+		if err != nil {
+			return nil, err
+		}
+		providers = append(providers, p)
+	}
+	return providers, nil
+})
+
+// Providers returns the compiled providers.
+func Providers() ([]*engine.Provider, error) { return compiled() }
+
+// New returns a server that does not listen yet. Its Handler answers requests already.
+func New(o Options) (*Server, error) {
+	providers, err := compiled()
+	if err != nil {
+		return nil, err
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	e, err := engine.New(engine.Options{
+		Providers: providers, Default: engine.SandboxConfig{Seed: o.Seed, Clock: o.clock()}, MaxSandboxes: o.MaxSandboxes, Log: o.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	version := o.Version
+	if version == "" {
+		version = "dev"
+	}
+	d := delivery.New(e, delivery.Options{AllowPublic: o.AllowPublicDelivery, UserAgent: "mocksrv/" + version, Log: o.Log})
+	sandbox, _ := e.Sandbox(DefaultSandbox)
+	s := &Server{
+		engine: e, dispatcher: d, sandbox: sandbox, options: o,
+		control: control.New(e, d, control.Options{Token: o.ControlToken, AllowHosts: o.ControlHosts, Seed: o.Seed}),
+	}
+	return s, nil
+}
+
+func (o Options) clock() clock.Setting {
+	setting := clock.Setting{Mode: clock.Real, Edge: clock.Wall}
+	if !o.FrozenAt.IsZero() {
+		setting.Mode, setting.Now = clock.Frozen, o.FrozenAt
+	}
+	if o.EdgeWorld {
+		setting.Edge = clock.WorldEdge
+	}
+	return setting
+}
+
+// ServeHTTP implements http.Handler: the control API under /_mocksrv/, the providers everywhere else.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	_, isProvider := s.engine.ForHost(r.Host)
+	if !isProvider && strings.HasPrefix(r.URL.Path, control.Prefix) {
+		s.control.ServeHTTP(w, r)
+		return
+	}
+	if err := s.engine.Serve(w, r); err != nil {
+		control.WriteNotFound(w, err)
+	}
+}
+
+// Limits of the HTTP server.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 30 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeader         = 64 << 10
+)
+
+// Start opens the listener and serves in the background.
+func (s *Server) Start() error {
+	address := s.options.Address
+	if address == "" {
+		address = "127.0.0.1:0"
+	}
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", address, err)
+	}
+	s.listener = listener
+	s.http = &http.Server{
+		Handler: s, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		ErrorLog: slog.NewLogLogger(s.options.Log.Handler(), slog.LevelDebug),
+	}
+	s.served = make(chan error, 1)
+	go func() { s.served <- s.http.Serve(listener) }()
+	return nil
+}
+
+// Stopped is what was left when a server stopped.
+type Stopped = delivery.Left
+
+// Stop ends the server: no new requests, attempts under way may finish until ctx ends.
+func (s *Server) Stop(ctx context.Context) (Stopped, error) {
+	var err error
+	if s.http != nil {
+		if err = s.http.Shutdown(ctx); err != nil {
+			_ = s.http.Close()
+		}
+		if served := <-s.served; !errors.Is(served, http.ErrServerClosed) {
+			err = errors.Join(err, served)
+		}
+	}
+	left := s.dispatcher.Stop(ctx)
+	s.control.Close()
+	return left, err
+}
+
+// URL is where the server is reached: http://127.0.0.1:port. Without a listener it is a name that only Client knows.
+func (s *Server) URL() string {
+	if s.listener == nil {
+		return "http://mocksrv"
+	}
+	host, port, err := net.SplitHostPort(s.listener.Addr().String())
+	if err == nil && (host == "::" || host == "0.0.0.0") {
+		return "http://127.0.0.1:" + port
+	}
+	return "http://" + s.listener.Addr().String()
+}
+
+// Client returns an HTTP client that reaches the server, with or without a listener.
+func (s *Server) Client() *http.Client {
+	if s.listener == nil {
+		return &http.Client{Transport: inProcess{handler: s}}
+	}
+	return &http.Client{}
+}
+
+// inProcess is a transport without a network.
+type inProcess struct{ handler http.Handler }
+
+// RoundTrip implements http.RoundTripper.
+func (t inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
+	in := r.Clone(r.Context())
+	in.RequestURI = r.URL.RequestURI()
+	in.RemoteAddr = "127.0.0.1:0"
+	if in.Host == "" {
+		in.Host = r.URL.Host
+	}
+	if in.Body == nil {
+		in.Body = http.NoBody
+	}
+	rec := &recorder{header: http.Header{}, status: http.StatusOK}
+	t.handler.ServeHTTP(rec, in)
+	return &http.Response{
+		Status: http.StatusText(rec.status), StatusCode: rec.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: rec.header,
+		Body: io.NopCloser(&rec.body), ContentLength: int64(rec.body.Len()), Request: r,
+	}, nil
+}
+
+// recorder takes an answer in.
+type recorder struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+// Header implements http.ResponseWriter.
+func (r *recorder) Header() http.Header { return r.header }
+
+// WriteHeader implements http.ResponseWriter.
+func (r *recorder) WriteHeader(status int) { r.status = status }
+
+// Write implements http.ResponseWriter.
+func (r *recorder) Write(p []byte) (int, error) { return r.body.Write(p) }
+
+// BaseURL is where a provider of the default sandbox is reached. Paths of the provider are appended to it.
+func (s *Server) BaseURL(sim string) string { return control.BaseURL(s.URL(), DefaultSandbox, sim) }
+
+// Credentials returns the ready-made credentials of a provider in the default sandbox.
+func (s *Server) Credentials(sim string) map[string]string { return s.sandbox.Credentials(sim) }
+
+// Control returns a typed client of the control API.
+func (s *Server) Control() *client.Client {
+	return client.New(s.URL(), client.WithHTTPClient(s.Client()), client.WithToken(s.options.ControlToken))
+}

@@ -1,0 +1,137 @@
+package bankly
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mocksrv/mocksrv/sims"
+)
+
+// The scopes the operations ask for.
+const (
+	scopeRead  = "webhook.read"
+	scopeWrite = "webhook.write"
+)
+
+// token is a bearer token. One whose ExpiresAt is zero never expires.
+type token struct {
+	ClientID  string    `json:"client_id"`
+	Scopes    []string  `json:"scopes"`
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
+}
+
+// tokens holds them by value.
+func tokens(tx sims.Tx) sims.Table[token] { return sims.TableOf[token](tx, "tokens", nil) }
+
+// clients holds the known client ids.
+func clients(tx sims.Tx) sims.Table[bool] { return sims.TableOf[bool](tx, "clients", nil) }
+
+func seed(e *sims.Env) sims.Credentials {
+	clientID, full, read := e.Fixed("client id").UUID(), e.Fixed("token").Base64URL(32), e.Fixed("read token").Base64URL(32)
+	clients(e.Tx).Put(clientID, true)
+	tokens(e.Tx).Put(full, token{ClientID: clientID, Scopes: []string{scopeRead, scopeWrite}})
+	tokens(e.Tx).Put(read, token{ClientID: clientID, Scopes: []string{scopeRead}})
+	for _, name := range []string{clientID, full, read} {
+		e.Tx.Claim(name)
+	}
+	return sims.Credentials{"client_id": clientID, "token": full, "read_token": read}
+}
+
+// credential is the bearer token; a request for a token has only the client_id in its form to tell whose it is.
+func credential(r *http.Request) string {
+	if value := bearer(r.Header); value != "" {
+		return value
+	}
+	if r.Method == http.MethodPost && r.Body != nil && strings.HasSuffix(r.URL.Path, "/oauth2/token") {
+		return peekClientID(r)
+	}
+	return ""
+}
+
+// peekSize is more than the fields before client_id can hold.
+const peekSize = 8 << 10
+
+// peekClientID reads the start of the body and puts it back.
+func peekClientID(r *http.Request) string {
+	start, err := io.ReadAll(io.LimitReader(r.Body, peekSize))
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(start), r.Body), r.Body}
+	if err != nil {
+		return "" // whoever reads the rest meets the error again
+	}
+	form, err := url.ParseQuery(string(start))
+	if err != nil {
+		return ""
+	}
+	return form.Get("client_id")
+}
+
+// bearer returns the token of the Authorization header, or "".
+func bearer(h http.Header) string {
+	scheme, value, _ := strings.Cut(h.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(value)
+}
+
+// checkToken obeys credentials and permission.
+func checkToken(c *sims.Call, scopes []string) error {
+	known, ok := tokens(c.Tx).Get(bearer(c.Header))
+	switch {
+	case c.Header.Get("Authorization") == "":
+		return unauthorized("no Authorization header")
+	case !ok:
+		return unauthorized("a token that this sandbox did not issue, or no bearer token at all")
+	case !known.ExpiresAt.IsZero() && !c.Now.Before(known.ExpiresAt):
+		return unauthorized("a token that expired at " + localTime(known.ExpiresAt))
+	}
+	for _, scope := range scopes {
+		if !slices.Contains(known.Scopes, scope) {
+			return forbidden(known.Scopes, scope)
+		}
+	}
+	c.Principal = known
+	return nil
+}
+
+// checkVersion obeys api-version.
+func checkVersion(c *sims.Call) error {
+	if c.Operation == opIssueToken || c.Header.Get("Api-Version") == "1.0" {
+		return nil
+	}
+	return invalidVersion(c.Header.Get("Api-Version"))
+}
+
+// addCorrelationID obeys correlation-id: a new one for every reply, whatever the client sent.
+func addCorrelationID(c *sims.Call, r *sims.Reply) {
+	if r.Header == nil {
+		r.Header = make(http.Header, 2)
+	}
+	r.Header.Set("X-Bkly-Correlation-Id", c.Derived("correlation", c.N).UUID())
+}
+
+// authorize makes a request as a client does. The token endpoint takes a client_id in its form instead.
+func authorize(r *sims.ClientRequest) error {
+	if r.Operation == opIssueToken {
+		return nil
+	}
+	r.Header.Set("Authorization", "Bearer "+r.Credentials["token"])
+	if _, set := r.Header["Api-Version"]; !set {
+		r.Header.Set("Api-Version", "1.0")
+	}
+	return nil
+}
+
+func curl(base string, credentials sims.Credentials) string {
+	return fmt.Sprintf(`curl -s '%s/webhooks/configurations?status=Enabled&page=1&pageSize=50' `+
+		`-H 'api-version: 1.0' -H 'Authorization: Bearer %s'`, base, credentials["token"])
+}

@@ -1,0 +1,69 @@
+// Package bankly simulates the webhook configuration of Bankly (Acesso Soluções de Pagamento): OAuth2 bearer tokens with
+// scopes, configurations that subscribe to one event each, the search of the messages sent, and sending them again.
+//
+// # Sources
+//
+// The page "Consulta de todas as configurações de webhooks" the project was founded on, docs.bankly.com.br (stable and
+// v2) and public client code. The document specs/bankly.yaml names the page of every behaviour.
+//
+// # Behaviour
+//
+// Every rule has an entry in the ledger of the document; code that obeys one names its id.
+//
+// # Assumptions
+//
+// Everything the ledger labels assumed. What a team may need the other way is a policy.
+package bankly
+
+import (
+	"github.com/mocksrv/mocksrv/sims"
+	"github.com/mocksrv/mocksrv/specs"
+)
+
+// New returns the provider.
+func New() *sims.Sim {
+	return &sims.Sim{
+		Name:  "bankly",
+		Title: "Bankly (Acesso Soluções de Pagamento)",
+		Spec:  specs.Document("bankly"),
+		Hosts: []string{
+			"api-mtls.sandbox.bankly.com.br", "auth-mtls.sandbox.bankly.com.br", "login.sandbox.bankly.com.br",
+			"api-mtls.bankly.com.br", "auth.bankly.com.br",
+		},
+
+		Seed:       seed,
+		Credential: credential,
+		Auth:       map[string]sims.AuthFunc{"oauth2": checkToken},
+		Check:      checkVersion,
+		Ops: map[string]sims.Handler{
+			"issueToken":            issueToken,
+			"listConfigurations":    listConfigurations,
+			"createConfiguration":   createConfiguration,
+			"getConfiguration":      getConfiguration,
+			"updateConfiguration":   updateConfiguration,
+			"deleteConfiguration":   deleteConfiguration,
+			"enableConfiguration":   enableConfiguration,
+			"disableConfiguration":  disableConfiguration,
+			"listProcessedMessages": listProcessedMessages,
+			"reprocessMessage":      reprocessMessage,
+			"listBatches":           listBatches,
+			"reprocessBatch":        reprocessBatch,
+		},
+		Fail:   fail,
+		Finish: addCorrelationID,
+
+		Webhooks: webhooks,
+		Delivery: &sims.Delivery{
+			Payload:  payload,
+			Document: document,
+			Targets:  targets,
+			Endpoint: endpoint,
+			Sign:     sign,
+			Record:   record,
+		},
+
+		Authorize:    authorize,
+		Curl:         curl,
+		Placeholders: map[string]string{"8a5c1f0e-2b7d-4c39-9e61-0d4f7b3a6c52": "client_id"},
+	}
+}

@@ -1,0 +1,104 @@
+package bankly
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mocksrv/mocksrv/sims"
+)
+
+func unknownClient(saw string) error {
+	return sims.Failure{
+		Kind: sims.Invalid, Rule: "token-client", Code: "invalid_client",
+		Saw: "client_id " + strconv.Quote(saw), Want: "the client_id of this sandbox",
+	}
+}
+
+func unauthorized(saw string) error {
+	return sims.Failure{
+		Kind: sims.Unauthorized, Rule: "credentials", Saw: saw,
+		Want: `"Authorization: Bearer <token>" with a ready-made token or one from /oauth2/token`,
+	}
+}
+
+func forbidden(saw []string, want string) error {
+	return sims.Failure{
+		Kind: sims.Forbidden, Rule: "permission", Saw: "a token for " + strings.Join(saw, " "), Want: "the scope " + want,
+	}
+}
+
+func invalidVersion(saw string) error {
+	return sims.Failure{
+		Kind: sims.Invalid, Rule: "api-version", Code: codeVersion, Saw: "api-version " + strconv.Quote(saw), Want: "api-version: 1.0",
+	}
+}
+
+func notFound(saw, want string) error {
+	return sims.Failure{Kind: sims.NotFound, Rule: "unknown-object", Saw: saw, Want: want}
+}
+
+func duplicate(taken configuration) error {
+	return sims.Failure{
+		Kind: sims.Conflict, Rule: "duplicate",
+		Saw:  fmt.Sprintf("event %s in context %s to %s, for which configuration %s exists", taken.EventName, taken.Context, taken.URI, taken.ID),
+		Want: "an event (policy unique_by) that no configuration of the company has, disabled ones included",
+	}
+}
+
+func stillSending(key string) error {
+	return sims.Failure{
+		Kind: sims.Conflict, Rule: "reprocess-in-progress", Saw: "message " + key + ", which has attempts to come",
+		Want: "a message that was received, that failed for good, or that is held",
+	}
+}
+
+func unreachable(m message) error {
+	return sims.Failure{
+		Kind: sims.Refused, Rule: "reprocess-refused", Saw: "configuration " + m.Configuration + ", which is disabled or deleted",
+		Want: "a message whose configuration is enabled",
+	}
+}
+
+func invalid(rule, saw, want string, fields ...sims.FieldError) error {
+	return sims.Failure{Kind: sims.Invalid, Rule: rule, Saw: saw, Want: want, Fields: fields}
+}
+
+func nothingSent() error {
+	return invalid("partial-update", "none of its fields", "privateKey, publicKey or uri", sims.FieldError{Keyword: "minProperties"})
+}
+
+func notAllSent(missing []string) error {
+	fields := make([]sims.FieldError, len(missing))
+	for i, name := range missing {
+		fields[i] = sims.FieldError{Field: name, Keyword: "required"}
+	}
+	return invalid("partial-update", "no "+strings.Join(missing, ", no "), "privateKey, publicKey and uri together", fields...)
+}
+
+func noSuchDay(start string, first time.Time, end string, last time.Time) error {
+	var fields []sims.FieldError
+	if first.IsZero() {
+		fields = append(fields, sims.FieldError{Field: "startDate", Keyword: "format"})
+	}
+	if last.IsZero() {
+		fields = append(fields, sims.FieldError{Field: "endDate", Keyword: "format"})
+	}
+	return invalid("search-dates", start+" to "+end, "days of the calendar", fields...)
+}
+
+func tooEarly(saw string, earliest time.Time) error {
+	return invalid("history-window", "startDate "+saw, "startDate "+earliest.Format(time.DateOnly)+" or later",
+		sims.FieldError{Field: "startDate", Keyword: keywordHistoryWindow})
+}
+
+func wrongOrder(start, end string) error {
+	return invalid("date-order", "endDate "+end, "endDate "+start+" or later",
+		sims.FieldError{Field: "endDate", Keyword: keywordDateOrder})
+}
+
+func contextRequired(days period) error {
+	return invalid("batch-context", "no context, and more than 30 days from "+days.start.Format(time.DateOnly)+" to "+days.end.Format(time.DateOnly),
+		"context, or at most 30 days", sims.FieldError{Field: "context", Keyword: keywordBatchContext})
+}

@@ -1,0 +1,138 @@
+package bitpay
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mocksrv/mocksrv/sims"
+)
+
+// The headers that carry credentials.
+const (
+	headerAPIKey = "X-BH-APIKEY"
+	headerToken  = "X-BH-TOKEN"
+)
+
+// apiKey is a key with which tokens are generated.
+type apiKey struct {
+	Key     string `json:"key"`
+	Secret  string `json:"secret"`
+	Account string `json:"account"`
+}
+
+// token admits to the webhook operations. Without an end it is the ready-made one (token-ttl).
+type token struct {
+	Token     string    `json:"token"`
+	Account   string    `json:"account"`
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
+}
+
+func apiKeys(tx sims.Tx) sims.Table[apiKey] { return sims.TableOf[apiKey](tx, "api keys", nil) }
+
+func tokens(tx sims.Tx) sims.Table[token] { return sims.TableOf[token](tx, "tokens", nil) }
+
+func seed(e *sims.Env) sims.Credentials {
+	key := apiKey{Key: e.Fixed("api key").Hex(64), Secret: e.Fixed("api secret").Hex(64), Account: readyAccount(e)}
+	apiKeys(e.Tx).Put(key.Key, key)
+	e.Tx.Claim(key.Key)
+	ready := token{Token: e.Fixed("token").UUID(), Account: key.Account}
+	issue(e, ready)
+	return sims.Credentials{"api_key": key.Key, "api_secret": key.Secret, "token": ready.Token}
+}
+
+// readyAccount is the account of the ready-made credentials.
+func readyAccount(e *sims.Env) string {
+	return strconv.FormatUint(100_000+e.Fixed("account").Uint64()%900_000, 10)
+}
+
+func issue(e *sims.Env, t token) {
+	tokens(e.Tx).Put(t.Token, t)
+	e.Tx.Claim(t.Token)
+}
+
+func credential(r *http.Request) string {
+	if t := r.Header.Get(headerToken); t != "" {
+		return t
+	}
+	return r.Header.Get(headerAPIKey)
+}
+
+// checkAPIKey obeys api-key-format and api-key-unknown.
+func checkAPIKey(c *sims.Call, _ []string) error {
+	key := c.Header.Get(headerAPIKey)
+	if !wellFormed(key) {
+		return malformedKey(key)
+	}
+	known, ok := apiKeys(c.Tx).Get(key)
+	if !ok {
+		return unknownKey(key)
+	}
+	c.Principal = known
+	return nil
+}
+
+func wellFormed(key string) bool {
+	odd := func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && r != '-' && r != '_'
+	}
+	return len(key) >= 16 && len(key) <= 128 && !strings.ContainsFunc(key, odd)
+}
+
+// checkToken obeys credentials and token-ttl.
+func checkToken(c *sims.Call, _ []string) error {
+	text := c.Header.Get(headerToken)
+	known, ok := tokens(c.Tx).Get(text)
+	switch {
+	case text == "":
+		return unauthorized("no " + headerToken)
+	case !ok:
+		return unauthorized("unknown token " + text)
+	case !known.ExpiresAt.IsZero() && !c.Now.Before(known.ExpiresAt):
+		return unauthorized("token that expired at " + known.ExpiresAt.Format(time.RFC3339Nano) + ", now is " + c.Now.Format(time.RFC3339Nano))
+	}
+	c.Principal = known
+	return nil
+}
+
+// caller is the account a token was issued to.
+func caller(c *sims.Call) string {
+	known, _ := c.Principal.(token)
+	return known.Account
+}
+
+// tokenSignature obeys token-signature: it signs the timestamp as it was sent.
+func tokenSignature(secret, timestamp string) []byte {
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte("timestamp=" + timestamp))
+	return mac.Sum(nil)
+}
+
+// authorize makes a request as a client does: with a fresh timestamp and its signature where a token is asked for, and
+// with the token everywhere else.
+func authorize(r *sims.ClientRequest) error {
+	if strings.HasSuffix(r.URL.Path, "/v2/token/generate") {
+		query := r.URL.Query()
+		timestamp := strconv.FormatInt(r.Now.UnixMilli(), 10)
+		query.Set("timestamp", timestamp)
+		query.Set("signature", hex.EncodeToString(tokenSignature(r.Credentials["api_secret"], timestamp)))
+		r.URL.RawQuery = query.Encode()
+		r.Header.Set(headerAPIKey, r.Credentials["api_key"])
+		return nil
+	}
+	if len(r.Body) > 0 && r.Header.Get("Content-Type") == "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	r.Header.Set(headerToken, r.Credentials["token"])
+	return nil
+}
+
+func curl(base string, credentials sims.Credentials) string {
+	return fmt.Sprintf(`curl -s %s/v2/webhook -H 'Content-Type: application/json' -H '%s: %s' `+
+		`-d '{"eventType":"ORDER_WEBHOOK","url":"https://localhost/callback"}'`, base, headerToken, credentials["token"])
+}

@@ -1,0 +1,63 @@
+package bitpay
+
+import (
+	"crypto/hmac"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/mocksrv/mocksrv/sims"
+)
+
+// tokenData is a new token as the provider answers it (token-format).
+type tokenData struct {
+	Token      string `json:"token"`
+	ExpireTime string `json:"expireTime"`
+}
+
+func generateToken(c *sims.Call) (sims.Reply, error) {
+	key, _ := c.Principal.(apiKey)
+	timestamp := c.Query.Get("timestamp")
+	if err := checkWindow(c, timestamp); err != nil {
+		return sims.Reply{}, err
+	}
+	if err := checkSignature(key, timestamp, c.Query.Get("signature")); err != nil {
+		return sims.Reply{}, err
+	}
+	end := c.Now.Add(c.Policies.Duration("token_ttl")).Truncate(time.Millisecond)
+	t := token{Token: c.NewID("token").UUID(), Account: key.Account, ExpiresAt: end}
+	issue(c.Env, t)
+	return success(tokenData{Token: t.Token, ExpireTime: millis(end)}), nil
+}
+
+// checkWindow obeys window and window-future.
+func checkWindow(c *sims.Call, timestamp string) error {
+	sent, err := strconv.ParseInt(timestamp, 10, 64)
+	if err != nil {
+		return fmt.Errorf("the schema let a timestamp pass that is no number: %w", err)
+	}
+	now, allowed := c.Edge.UnixMilli(), c.Policies.Duration("recv_window").Milliseconds()
+	switch {
+	case now-sent > allowed:
+		return outsideWindow("window", "Timestamp for this request is outside of the recvWindow.",
+			fmt.Sprintf("a timestamp %d ms old", now-sent), fmt.Sprintf("at most %d ms", allowed))
+	case sent-now >= aheadLimit.Milliseconds():
+		return outsideWindow("window-future", "Timestamp for this request was 1000ms ahead of the server's time.",
+			fmt.Sprintf("a timestamp %d ms ahead", sent-now), fmt.Sprintf("less than %d ms", aheadLimit.Milliseconds()))
+	}
+	return nil
+}
+
+// aheadLimit is how far ahead of the edge clock a timestamp is refused (window-future).
+const aheadLimit = time.Second
+
+// checkSignature takes upper and lower case (token-signature).
+func checkSignature(key apiKey, timestamp, sent string) error {
+	want := tokenSignature(key.Secret, timestamp)
+	got, err := hex.DecodeString(sent)
+	if err != nil || !hmac.Equal(got, want) {
+		return wrongSignature(sent, hex.EncodeToString(want), timestamp)
+	}
+	return nil
+}

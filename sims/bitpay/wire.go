@@ -1,0 +1,202 @@
+package bitpay
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/mocksrv/mocksrv/internal/strictjson"
+	"github.com/mocksrv/mocksrv/sims"
+)
+
+// The provider's error codes (error-envelope): four of VelaFi's dictionary, the others of the BHEX family.
+const (
+	codeInvalid    = "-4010"
+	codeTooLong    = "-4011"
+	codeNotNumeric = "-4021"
+	codeRepeated   = "-1174"
+
+	codeUnknown      = "-1000"
+	codeUnauthorized = "-1002"
+	codeTooMany      = "-1003"
+	codeUnsupported  = "-1020"
+	codeTimestamp    = "-1021"
+	codeSignature    = "-1022"
+	codeMandatory    = "-1102"
+	codeKeyFormat    = "-2014"
+	codeKeyUnknown   = "-2015"
+)
+
+type successBody struct {
+	Code int    `json:"code"`
+	Msg  string `json:"msg"`
+	Data any    `json:"data"`
+}
+
+type errorBody struct {
+	Code int    `json:"code"`
+	Msg  string `json:"msg"`
+}
+
+// success obeys success-envelope.
+func success(data any) sims.Reply {
+	return sims.Reply{Status: http.StatusOK, Body: successBody{Code: 200, Msg: "SUCCESS", Data: data}}
+}
+
+// fail renders a failure. The provider's own constructors below chose code, text and status; what comes from the engine
+// gets them from render.
+func fail(c *sims.Call, f sims.Failure) sims.Reply {
+	if f.Code == "" {
+		f = render(c, f)
+	}
+	code, err := strconv.Atoi(f.Code)
+	if err != nil {
+		code = -1000
+	}
+	return sims.Reply{Status: statusOf(c, f), Body: errorBody{Code: code, Msg: f.Message}}
+}
+
+// statusOf obeys business-error-status.
+func statusOf(c *sims.Call, f sims.Failure) int {
+	business := []string{codeInvalid, codeTooLong, codeNotNumeric, codeRepeated}
+	if f.Status == http.StatusBadRequest && slices.Contains(business, f.Code) && c.Policies.Enum("business_error_status") == "200" {
+		return http.StatusOK
+	}
+	return f.Status
+}
+
+// render obeys unknown-path, wrong-method, content-type, too-large, malformed-json, rate-limit and server-error.
+func render(c *sims.Call, f sims.Failure) sims.Failure {
+	switch f.Kind {
+	case sims.UnknownPath:
+		return with(f, http.StatusNotFound, codeUnsupported, "This operation is not supported.")
+	case sims.WrongMethod:
+		return with(f, http.StatusMethodNotAllowed, codeUnsupported, "This operation is not supported.")
+	case sims.WrongContentType:
+		return with(f, http.StatusUnsupportedMediaType, codeUnsupported, "This operation is not supported.")
+	case sims.TooLarge:
+		return with(f, http.StatusRequestEntityTooLarge, codeTooLong, tooLong("body", 1<<20))
+	case sims.Malformed, sims.MissingBody:
+		return with(f, http.StatusBadRequest, codeMandatory, "A mandatory parameter was not sent, was empty/null, or malformed.")
+	case sims.Invalid:
+		return renderField(c, f)
+	case sims.Unauthorized, sims.Forbidden:
+		return with(f, http.StatusUnauthorized, codeUnauthorized, "You are not authorized to execute this request.")
+	case sims.RateLimited:
+		return with(f, http.StatusTooManyRequests, codeTooMany, "Too many requests; current limit is 1200 requests per minute. "+
+			"Please use the websocket for live updates to avoid polling the API.")
+	default:
+		return with(f, http.StatusInternalServerError, codeUnknown, "An unknown error occured while processing the request.")
+	}
+}
+
+// with completes a failure; status and text that a scripted rule chose stay.
+func with(f sims.Failure, status int, code, message string) sims.Failure {
+	f.Code, f.Status, f.Message = code, cmp.Or(f.Status, status), cmp.Or(f.Message, message)
+	return f
+}
+
+// renderField reports the first violation of the schema (check-order): schema, url-format, url-length, numeric,
+// unknown-webhook and mandatory-parameter.
+func renderField(c *sims.Call, f sims.Failure) sims.Failure {
+	first := sims.FieldError{}
+	if len(f.Fields) > 0 {
+		first = slices.MinFunc(f.Fields, func(a, b sims.FieldError) int { return cmp.Compare(place(a), place(b)) })
+	}
+	name := first.Field
+	if name == "" {
+		name = "body"
+	}
+	switch {
+	case c.Operation == "generateToken":
+		return with(f, http.StatusBadRequest, codeMandatory,
+			fmt.Sprintf("Mandatory parameter '%s' was not sent, was empty/null, or malformed.", name))
+	case name == "url" && first.Keyword == "maxLength":
+		return with(f, http.StatusBadRequest, codeTooLong, tooLong("url", 2048))
+	case name == "status" && first.Value != nil && !numeric(first):
+		return with(f, http.StatusBadRequest, codeNotNumeric, "Parameter status is not numeric type")
+	default:
+		return with(f, http.StatusBadRequest, codeInvalid, "Parameter "+name+" is invalid")
+	}
+}
+
+// place orders violations: the path, the body as a whole, its fields in documented order; of one url, its length.
+func place(f sims.FieldError) int {
+	order := []string{"webhookId", "", "eventType", "url", "status", "timestamp", "signature"}
+	at := 2 * slices.Index(order, f.Field)
+	if f.Keyword == "maxLength" {
+		return at - 1
+	}
+	return at
+}
+
+// numeric says whether a value that is no status is a number at all: 10.5 is, "20" in a body is not (numeric).
+func numeric(f sims.FieldError) bool {
+	value := f.Value
+	if sent, ok := value.(string); ok && f.In == "query" {
+		value, _ = strictjson.Decode([]byte(sent))
+	}
+	_, ok := value.(float64)
+	return ok
+}
+
+func tooLong(name string, limit int) string {
+	return fmt.Sprintf("Parameter %s exceeds the limit length of %d", name, limit)
+}
+
+func unauthorized(saw string) error {
+	return sims.Failure{
+		Kind: sims.Unauthorized, Rule: "credentials", Saw: saw,
+		Want: headerToken + " with a token that was issued in this sandbox and has not expired",
+	}
+}
+
+func malformedKey(saw string) error {
+	return sims.Failure{
+		Kind: sims.Unauthorized, Rule: "api-key-format", Code: codeKeyFormat, Status: http.StatusUnauthorized,
+		Message: "API-key format invalid.",
+		Saw:     headerAPIKey + ": " + saw, Want: "16 to 128 letters, digits, hyphens and underscores",
+	}
+}
+
+func unknownKey(saw string) error {
+	return sims.Failure{
+		Kind: sims.Unauthorized, Rule: "api-key-unknown", Code: codeKeyUnknown, Status: http.StatusUnauthorized,
+		Message: "Invalid API-key, IP, or permissions for action.",
+		Saw:     headerAPIKey + ": " + saw, Want: "the api_key of this sandbox",
+	}
+}
+
+func outsideWindow(rule, message, saw, want string) error {
+	return sims.Failure{
+		Kind: sims.Refused, Rule: rule, Code: codeTimestamp, Status: http.StatusBadRequest, Message: message, Saw: saw, Want: want,
+	}
+}
+
+func wrongSignature(saw, want, timestamp string) error {
+	return sims.Failure{
+		Kind: sims.Unauthorized, Rule: "token-signature", Code: codeSignature, Status: http.StatusBadRequest,
+		Message: "Signature for this request is not valid.",
+		Saw:     "signature=" + saw, Want: want + ", the HMAC-SHA256 of timestamp=" + timestamp + " under the api_secret",
+	}
+}
+
+func invalid(rule, name, saw, want string) error {
+	return sims.Failure{
+		Kind: sims.Invalid, Rule: rule, Code: codeInvalid, Status: http.StatusBadRequest,
+		Message: "Parameter " + name + " is invalid", Saw: name + " " + saw, Want: want,
+	}
+}
+
+func repeated(saw, want string) error {
+	return sims.Failure{
+		Kind: sims.Conflict, Rule: "duplicate", Code: codeRepeated, Status: http.StatusBadRequest,
+		Message: "Repeated submit request", Saw: saw, Want: want,
+	}
+}
+
+// millis is the provider's form of an instant (token-format, delivery-numbers).
+func millis(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }

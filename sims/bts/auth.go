@@ -1,0 +1,159 @@
+package bts
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/mocksrv/mocksrv/internal/strictjson"
+	"github.com/mocksrv/mocksrv/sims"
+)
+
+// account is a customer of the provider.
+type account struct {
+	ID       string `json:"id"` // the claim uid of its tokens
+	Login    string `json:"login"`
+	Password string `json:"password"`
+}
+
+// accounts holds them by login.
+func accounts(tx sims.Tx) sims.Table[account] { return sims.TableOf[account](tx, "accounts", nil) }
+
+// readyLogin is the account every sandbox starts with (login-account). Its login is the same in every sandbox; what
+// leads a request to its sandbox is the claim uid of the token.
+const (
+	readyLogin    = "username"
+	readyPassword = "password"
+)
+
+func seed(e *sims.Env) sims.Credentials {
+	a := account{ID: e.Fixed("account").UUID(), Login: readyLogin, Password: readyPassword}
+	accounts(e.Tx).Put(a.Login, a)
+	e.Tx.Claim(a.ID)
+	// A fixed instant: the token is the same whatever the clock says.
+	jwt := signed(claims{UID: a.ID, Use: useAccess, IssuedAt: readyIssuedAt})
+	tokens(e.Tx).Put(digest(jwt), token{Account: a.Login, Use: useAccess})
+	return sims.Credentials{"login": a.Login, "password": a.Password, "token": jwt}
+}
+
+// credential is the claim uid of the bearer token, unverified: it only chooses the sandbox.
+func credential(r *http.Request) string {
+	_, rest, _ := strings.Cut(bearer(r.Header), ".")
+	payload, _, _ := strings.Cut(rest, ".")
+	data, err := base64.RawURLEncoding.DecodeString(payload)
+	if err != nil {
+		return ""
+	}
+	var owner struct {
+		UID string `json:"uid"`
+	}
+	if strictjson.Unmarshal(data, &owner) != nil {
+		return ""
+	}
+	return owner.UID
+}
+
+// bearer returns the token of the Authorization header, or "".
+func bearer(h http.Header) string {
+	jwt, ok := strings.CutPrefix(h.Get("Authorization"), "Bearer ")
+	if !ok {
+		return ""
+	}
+	return strings.TrimSpace(jwt)
+}
+
+// checkBearer obeys the ledger entries methods, credentials and accept-header, in the order of check-order.
+func checkBearer(c *sims.Call, _ []string) error {
+	if allowed := allowedMethods(c.Policies); !slices.Contains(allowed, c.Method) {
+		return methodOff(c.Method, allowed)
+	}
+	jwt := bearer(c.Header)
+	if jwt == "" {
+		return invalidCredentials("no Authorization header of the form Bearer <token>")
+	}
+	t, ok := tokens(c.Tx).Get(digest(jwt))
+	switch {
+	case !ok:
+		return invalidCredentials("a token that was not issued in this sandbox")
+	case t.Use != useAccess:
+		return invalidCredentials("a refresh token")
+	case t.expired(c.Now):
+		return invalidCredentials("an access token that expired at " + instant(t.ExpiresAt) + "; it is " + instant(c.Now))
+	}
+	c.Principal = t.Account
+	return checkAccept(c)
+}
+
+func caller(c *sims.Call) string {
+	login, _ := c.Principal.(string)
+	return login
+}
+
+// allowedMethods are those of the webhook configuration (methods).
+func allowedMethods(p sims.Policies) []string {
+	switch p.Enum("methods") {
+	case "get_only":
+		return []string{http.MethodGet}
+	case "post_only":
+		return []string{http.MethodPost}
+	default:
+		return []string{http.MethodGet, http.MethodPost}
+	}
+}
+
+// checkAccept obeys accept-header.
+func checkAccept(c *sims.Call) error {
+	accept := strings.Join(c.Header.Values("Accept"), ", ")
+	if strings.TrimSpace(accept) == "" {
+		if c.Policies.Enum("accept_header") == "required" {
+			return notAcceptable("no Accept header")
+		}
+		return nil
+	}
+	for mediaRange := range strings.SplitSeq(accept, ",") {
+		if coversJSON(mediaRange) {
+			return nil
+		}
+	}
+	return notAcceptable("Accept: " + accept)
+}
+
+// coversJSON reports whether one range of an Accept header lets application/json through.
+func coversJSON(mediaRange string) bool {
+	parts := strings.Split(mediaRange, ";")
+	switch strings.ToLower(strings.TrimSpace(parts[0])) {
+	case "application/json", "application/*", "*/*":
+	default:
+		return false
+	}
+	for _, param := range parts[1:] {
+		if q, ok := strings.CutPrefix(strings.TrimSpace(param), "q="); ok {
+			weight, err := strconv.ParseFloat(q, 64)
+			return err != nil || weight > 0
+		}
+	}
+	return true
+}
+
+// authorize makes a request as a client does: both content headers, and the token where one is needed.
+func authorize(r *sims.ClientRequest) error {
+	for _, name := range []string{"Accept", "Content-Type"} {
+		if r.Header.Get(name) == "" {
+			r.Header.Set(name, "application/json")
+		}
+	}
+	if r.Operation != "login" && r.Operation != "refresh" {
+		r.Header.Set("Authorization", "Bearer "+r.Credentials["token"])
+	}
+	return nil
+}
+
+func curl(base string, credentials sims.Credentials) string {
+	return fmt.Sprintf(`curl -s -X GET %s/v1/webhook/webhook-config -H 'Authorization: Bearer %s' `+
+		`-H 'Content-Type: application/json' -H 'Accept: application/json' `+
+		`-d '{"webhook_url":"http://127.0.0.1:9000/bts","environment":"production","has_token":true,"itx-apiKey":""}'`,
+		base, credentials["token"])
+}

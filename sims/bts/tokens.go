@@ -1,0 +1,153 @@
+package bts
+
+import (
+	"crypto"
+	"crypto/hmac"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	_ "embed"
+	"encoding/base64"
+	"encoding/pem"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/mocksrv/mocksrv/internal/strictjson"
+	"github.com/mocksrv/mocksrv/sims"
+)
+
+// What a token is for.
+const (
+	useAccess  = "access"
+	useRefresh = "refresh"
+)
+
+// How long issued tokens live (token-lifetime).
+const (
+	accessLifetime  = 24 * time.Hour
+	refreshLifetime = 30 * 24 * time.Hour
+)
+
+// readyIssuedAt is the claim iat of the ready-made token: 2026-01-08T00:00:00Z.
+const readyIssuedAt = 1_767_830_400
+
+// token is what the provider remembers of a token it issued.
+type token struct {
+	Account   string    `json:"account"` // login
+	Use       string    `json:"use"`
+	ExpiresAt time.Time `json:"expires_at,omitzero"` // zero: never
+}
+
+// tokens holds them by digest: a look-up costs far less than an RSA verification, and its timing tells nothing about
+// the tokens.
+func tokens(tx sims.Tx) sims.Table[token] { return sims.TableOf[token](tx, "tokens", nil) }
+
+func digest(jwt string) string {
+	sum := sha256.Sum256([]byte(jwt))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// expired obeys token-lifetime: at its last instant a token is expired.
+func (t token) expired(now time.Time) bool { return !t.ExpiresAt.IsZero() && !now.Before(t.ExpiresAt) }
+
+// claims are the payload of a token.
+type claims struct {
+	UID       string `json:"uid"`
+	Use       string `json:"use"`
+	ID        string `json:"jti,omitzero"`
+	IssuedAt  int64  `json:"iat"`
+	ExpiresAt int64  `json:"exp,omitzero"`
+}
+
+type tokenReply struct {
+	Status     bool      `json:"status"`
+	Message    string    `json:"message"`
+	StatusCode int       `json:"status_code"`
+	Data       tokenPair `json:"data"`
+}
+
+type tokenPair struct {
+	AccessToken  string `json:"access_token"`
+	RefreshToken string `json:"refresh_token"`
+}
+
+// login obeys login and login-refused.
+func login(c *sims.Call) (sims.Reply, error) {
+	name, _ := c.Object()["login"].(string)
+	password, _ := c.Object()["password"].(string)
+	a, known := accounts(c.Tx).Get(name)
+	if !hmac.Equal([]byte(password), []byte(a.Password)) || !known {
+		return sims.Reply{}, loginRefused(known)
+	}
+	return issue(c, a), nil
+}
+
+// refresh obeys refresh, refresh-invalid and refresh-reuse.
+func refresh(c *sims.Call) (sims.Reply, error) {
+	jwt, _ := c.Object()["refresh_token"].(string)
+	t, ok := tokens(c.Tx).Get(digest(jwt))
+	switch {
+	case !ok:
+		return sims.Reply{}, refreshInvalid("a token that was not issued in this sandbox")
+	case t.Use != useRefresh:
+		return sims.Reply{}, refreshInvalid("an access token")
+	case t.expired(c.Now):
+		return sims.Reply{}, refreshInvalid("a refresh token that expired at " + instant(t.ExpiresAt) + "; it is " + instant(c.Now))
+	}
+	a, _ := accounts(c.Tx).Get(t.Account)
+	return issue(c, a), nil
+}
+
+func issue(c *sims.Call, a account) sims.Reply {
+	return sims.Reply{Status: http.StatusOK, Body: tokenReply{
+		Status: true, Message: textSignedIn, StatusCode: http.StatusOK,
+		Data: tokenPair{
+			AccessToken:  newToken(c, a, useAccess, accessLifetime),
+			RefreshToken: newToken(c, a, useRefresh, refreshLifetime),
+		},
+	}}
+}
+
+func newToken(c *sims.Call, a account, use string, lifetime time.Duration) string {
+	expiresAt := c.Now.Add(lifetime)
+	jwt := signed(claims{
+		UID: a.ID, Use: use, ID: c.NewID("token").UUID(), IssuedAt: c.Now.Unix(), ExpiresAt: expiresAt.Unix(),
+	})
+	tokens(c.Tx).Put(digest(jwt), token{Account: a.Login, Use: use, ExpiresAt: expiresAt})
+	return jwt
+}
+
+//go:embed jwt_test_key.pem
+var jwtTestKey []byte
+
+//nolint:gochecknoglobals // the committed test key is parsed once per process, when the first token is made
+var signingKey = sync.OnceValue(parseKey)
+
+// parseKey panics when the committed key is broken: nothing but a changed file can cause that.
+func parseKey() *rsa.PrivateKey {
+	block, _ := pem.Decode(jwtTestKey)
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		panic(fmt.Errorf("bts: jwt_test_key.pem: %w", err))
+	}
+	return key.(*rsa.PrivateKey)
+}
+
+// signed makes a JWT (token-format). The signature is RSASSA-PKCS1-v1_5, so the same claims give the same token.
+func signed(c claims) string {
+	payload, err := strictjson.Encode(c)
+	if err != nil {
+		panic(fmt.Errorf("bts: claims: %w", err))
+	}
+	text := segment([]byte(`{"typ":"JWT","alg":"RS256"}`)) + "." + segment(payload)
+	sum := sha256.Sum256([]byte(text))
+	signature, err := rsa.SignPKCS1v15(nil, signingKey(), crypto.SHA256, sum[:])
+	if err != nil {
+		panic(fmt.Errorf("bts: sign a token: %w", err))
+	}
+	return text + "." + segment(signature)
+}
+
+func segment(data []byte) string { return base64.RawURLEncoding.EncodeToString(data) }

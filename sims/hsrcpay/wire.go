@@ -1,0 +1,271 @@
+package hsrcpay
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mocksrv/mocksrv/sims"
+)
+
+// successBody obeys success-envelope.
+type successBody struct {
+	Message string `json:"message"`
+	Success bool   `json:"success"`
+	Data    any    `json:"data"`
+}
+
+func success(data any) successBody { return successBody{Message: "success", Success: true, Data: data} }
+
+// errorBody obeys error-envelope.
+type errorBody struct {
+	Message string    `json:"message"`
+	Success bool      `json:"success"`
+	Error   errorPart `json:"error"`
+}
+
+type errorPart struct {
+	Code    int         `json:"code"` // the HTTP status (error-code)
+	Message string      `json:"message"`
+	Details sims.Object `json:"details"`
+}
+
+// title obeys error-messages.
+func title(status int) string {
+	switch status {
+	case http.StatusBadRequest:
+		return "Bad request"
+	case http.StatusNotFound:
+		return "Not found"
+	case http.StatusMethodNotAllowed:
+		return "Method not allowed"
+	case http.StatusRequestEntityTooLarge:
+		return "Payload too large"
+	case http.StatusUnsupportedMediaType:
+		return "Unsupported media type"
+	case http.StatusUnprocessableEntity:
+		return "Validation failed"
+	case http.StatusTooManyRequests:
+		return "Too many requests"
+	case http.StatusInternalServerError:
+		return "Internal server error"
+	default:
+		return http.StatusText(status) // 401 Unauthorized, 403 Forbidden, 409 Conflict
+	}
+}
+
+// outcome is the status and the reason of a failure whose constructor chose none (error-reasons).
+func outcome(kind sims.Kind) (int, string) {
+	switch kind {
+	case sims.UnknownPath:
+		return http.StatusNotFound, "Route not found"
+	case sims.WrongMethod:
+		return http.StatusMethodNotAllowed, "Method not allowed"
+	case sims.TooLarge:
+		return http.StatusRequestEntityTooLarge, "Request body must be at most 1048576 bytes"
+	case sims.WrongContentType:
+		return http.StatusUnsupportedMediaType, "Content-Type must be application/json"
+	case sims.Malformed, sims.MissingBody:
+		return http.StatusBadRequest, "Request body is not valid JSON"
+	case sims.Invalid:
+		return http.StatusUnprocessableEntity, "Request validation failed"
+	case sims.Unauthorized:
+		return http.StatusUnauthorized, "Invalid token"
+	case sims.Forbidden:
+		return http.StatusForbidden, "No access to this account"
+	case sims.NotFound:
+		return http.StatusNotFound, "Account not found"
+	case sims.Conflict:
+		return http.StatusConflict, "Idempotency key was used with a different request"
+	case sims.Refused:
+		return http.StatusBadRequest, "Bad request"
+	case sims.RateLimited:
+		return http.StatusTooManyRequests, "Rate limit exceeded"
+	default:
+		return http.StatusInternalServerError, "Internal server error"
+	}
+}
+
+// fail renders a failure.
+func fail(c *sims.Call, f sims.Failure) sims.Reply {
+	status, reason := outcome(f.Kind)
+	if f.Status != 0 {
+		status = f.Status
+	}
+	if f.Message != "" {
+		reason = f.Message
+	}
+	message, details := title(status), reasons(f.Fields)
+	if f.Kind == sims.Invalid {
+		status, _ = strconv.Atoi(c.Policies.Enum("validation_status"))
+		message, details = title(http.StatusUnprocessableEntity), violations(f.Fields) // schema
+	}
+	return sims.Reply{Status: status, Body: errorBody{
+		Message: message, Error: errorPart{Code: status, Message: reason, Details: details},
+	}}
+}
+
+// violations has one list of texts for each field, in the order in which they were found.
+func violations(fields []sims.FieldError) sims.Object {
+	details := make(sims.Object, 0, len(fields))
+	for _, f := range fields {
+		name := f.Field
+		if name == "" {
+			name = "body"
+		}
+		at := slices.IndexFunc(details, func(m sims.Member) bool { return m.Name == name })
+		if at < 0 {
+			details, at = append(details, sims.Member{Name: name, Value: []string(nil)}), len(details)
+		}
+		texts, _ := details[at].Value.([]string)
+		details[at].Value = append(texts, text(f))
+	}
+	return details
+}
+
+// Keywords beside those of the schema.
+const (
+	keywordHTTPS = "https"
+	keywordEvent = "event"
+)
+
+// text obeys schema-texts.
+func text(f sims.FieldError) string {
+	switch f.Keyword {
+	case "required":
+		return "Required"
+	case "type", "nullable":
+		return "Expected " + typeOf(f.Field)
+	case "minLength":
+		return "Must not be empty"
+	case "maxLength":
+		return "Must be " + f.Want
+	case "minItems":
+		return "Must contain at least 1 item"
+	case "maxItems":
+		return "Must contain " + f.Want
+	case keywordHTTPS:
+		return "HTTPS is required in live mode"
+	case keywordEvent:
+		return "Unknown event type"
+	default:
+		return "Must be an absolute http or https URL"
+	}
+}
+
+func typeOf(field string) string {
+	switch field {
+	case "":
+		return "object"
+	case "enabled_events":
+		return "array"
+	default:
+		return "string"
+	}
+}
+
+// reasons shows fields as the constructors below give them: Want is the one text of the field.
+func reasons(fields []sims.FieldError) sims.Object {
+	details := make(sims.Object, 0, len(fields))
+	for _, f := range fields {
+		details = append(details, sims.Member{Name: f.Field, Value: f.Want})
+	}
+	return details
+}
+
+func reason(field, text string) []sims.FieldError {
+	return []sims.FieldError{{Field: field, Want: text}}
+}
+
+func missingToken(header string) error {
+	saw := fmt.Sprintf("Authorization: %.12q", header)
+	if header == "" {
+		saw = "no Authorization header"
+	}
+	return sims.Failure{
+		Kind: sims.Unauthorized, Rule: "credentials", Message: "Missing bearer token", Saw: saw, Want: "Authorization: Bearer <token>",
+	}
+}
+
+func invalidToken(rule, token, want string) error {
+	is := kind(token)
+	if is == "" {
+		is = "token of no known kind"
+	}
+	return sims.Failure{
+		Kind: sims.Unauthorized, Rule: rule, Message: "Invalid token", Want: want,
+		Saw: fmt.Sprintf("%s of %d characters, beginning with %.12q", is, len(token), token),
+	}
+}
+
+func expiredToken(saw, want string) error {
+	return sims.Failure{Kind: sims.Unauthorized, Rule: "credentials-jwt", Message: "Token expired", Saw: saw, Want: want}
+}
+
+func noPermission(operation string) error {
+	permission := "account:webhook:read"
+	if operation == "createWebhook" {
+		permission = "account:webhook:create"
+	}
+	return sims.Failure{
+		Kind: sims.Forbidden, Rule: "permission", Message: "Publishable keys cannot access webhooks",
+		Fields: reason("permission", permission), Saw: "a " + publishableKey, Want: "a " + secretKey + " or an " + accessToken,
+	}
+}
+
+func wrongContentType(saw string) error {
+	if saw == "" {
+		saw = "no Content-Type"
+	}
+	return sims.Failure{Kind: sims.WrongContentType, Rule: "content-type", Saw: saw, Want: "application/json"}
+}
+
+func emptyBody() error {
+	return sims.Failure{Kind: sims.Malformed, Rule: "malformed-json", Saw: "no body", Want: "one JSON value in UTF-8"}
+}
+
+func unknownEvents(names []string, unknown []int) error {
+	f := sims.Failure{Kind: sims.Invalid, Rule: "unknown-event", Want: "types of the event catalogue"}
+	saw := make([]string, len(unknown))
+	for i, at := range unknown {
+		f.Fields = append(f.Fields, sims.FieldError{
+			In: "body", Field: "enabled_events." + strconv.Itoa(at), Keyword: keywordEvent, Value: names[at],
+		})
+		saw[i] = strconv.Quote(names[at])
+	}
+	f.Saw = strings.Join(saw, ", ")
+	return f
+}
+
+func httpsRequired(endpoint string) error {
+	return sims.Failure{
+		Kind: sims.Invalid, Rule: "https-in-live", Saw: endpoint + " with a live token", Want: "an https URL, or a test token",
+		Fields: []sims.FieldError{{In: "body", Field: "endpoint", Keyword: keywordHTTPS, Value: endpoint}},
+	}
+}
+
+func wrongAccount(c *sims.Call, saw string) error {
+	f := sims.Failure{
+		Kind: sims.NotFound, Rule: "unknown-account", Message: "Account not found",
+		Saw: fmt.Sprintf("account_id %q", saw), Want: caller(c).Account + ", the account of the token, or none",
+	}
+	if c.Policies.Enum("account_mismatch_status") == "403" {
+		f.Kind, f.Message = sims.Forbidden, "No access to this account"
+	}
+	f.Fields = reason("account_id", f.Message)
+	return f
+}
+
+func keyReused(key, since string) error {
+	return sims.Failure{
+		Kind: sims.Conflict, Rule: "idempotency-conflict", Message: "Idempotency key was used with a different request",
+		Fields: reason("Idempotency-Key", "Already used with a different request"),
+		Saw:    fmt.Sprintf("key %q, used at %s with other content", key, since), Want: "the same content, or another key",
+	}
+}
+
+// date is the provider's form of an instant (timestamps).
+func date(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

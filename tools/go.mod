@@ -1,0 +1,3 @@
+module github.com/mocksrv/mocksrv/tools
+
+go 1.26
