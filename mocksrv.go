@@ -73,15 +73,14 @@ type Server struct {
 
 //nolint:gochecknoglobals // the documents are read once in a process, not once for each of hundreds of test servers
 var compiled = sync.OnceValues(func() ([]*engine.Provider, error) {
-	var providers []*engine.Provider
-	for _, sim := range all.Sims() {
-		p, err := engine.Compile(sim)
-		if err != nil {
-			return nil, err
-		}
-		providers = append(providers, p)
+	list := all.Sims()
+	providers, errs := make([]*engine.Provider, len(list)), make([]error, len(list))
+	var wg sync.WaitGroup
+	for i, sim := range list {
+		wg.Go(func() { providers[i], errs[i] = engine.Compile(sim) })
 	}
-	return providers, nil
+	wg.Wait()
+	return providers, errors.Join(errs...)
 })
 
 // Providers returns the compiled providers.

@@ -41,6 +41,9 @@ type Sim struct {
 	Ops map[string]Handler
 	// Fail renders a failure in the provider's envelope.
 	Fail func(*Call, Failure) Reply
+	// Rule, when set, names the ledger entry of a failure that the engine found, where the ledger has a closer one than
+	// the engine's own (a certain field, a certain parameter). "" keeps the engine's.
+	Rule func(*Call, Failure) string
 	// Finish, when set, adds what every reply of the provider carries (a correlation id).
 	Finish func(*Call, *Reply)
 

@@ -3,6 +3,7 @@ package arch
 import (
 	"go/ast"
 	"path"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -11,28 +12,41 @@ import (
 
 func TestNoInitFunctions(t *testing.T) {
 	t.Parallel()
+	var found []string
 	for _, s := range sources(t) {
 		for _, decl := range s.file.Decls {
-			f, ok := decl.(*ast.FuncDecl)
-			require.False(t, ok && f.Recv == nil && f.Name.Name == "init", "%s: registration is one explicit list, no init()", s.at(decl))
+			if f, ok := decl.(*ast.FuncDecl); ok && f.Recv == nil && f.Name.Name == "init" {
+				found = append(found, s.at(decl))
+			}
 		}
 	}
+	require.Empty(t, found, "registration is one explicit list, no init()")
 }
 
 // TestOnlyTheClockReadsTime holds invariant 5: nobody but internal/clock reads the machine's clock or waits for it.
 func TestOnlyTheClockReadsTime(t *testing.T) {
 	t.Parallel()
+	var found []string
 	for _, s := range sources(t) {
-		if s.pkg == "internal/clock" {
+		if s.pkg == "internal/clock" || slices.Contains(realTime(), path.Join(s.pkg, s.name)) {
 			continue
 		}
 		timeName := localName(s, "time")
 		ast.Inspect(s.file, func(n ast.Node) bool {
-			if selector, ok := n.(*ast.SelectorExpr); ok && isIdent(selector.X, timeName) {
-				require.False(t, readsClock(selector.Sel.Name), "%s: time.%s outside of internal/clock", s.at(n), selector.Sel.Name)
+			selector, ok := n.(*ast.SelectorExpr)
+			if ok && isIdent(selector.X, timeName) && readsClock(selector.Sel.Name) {
+				found = append(found, s.at(n)+" time."+selector.Sel.Name)
 			}
 			return true
 		})
+	}
+	require.Empty(t, found, "only internal/clock reads time or waits for it")
+}
+
+// realTime lists the files that have a reason of their own to wait, which stands at the line.
+func realTime() []string {
+	return []string{
+		"client/client.go", // another process is starting
 	}
 }
 

@@ -142,7 +142,7 @@ func judge(p *engine.Provider, policies sims.Policies, a answer) *AttemptError {
 	case p.Delivery.Accept == nil:
 		return nil
 	}
-	if why := p.Delivery.Accept(policies, a.status, a.response.Body); why != "" {
+	if why := p.Delivery.Accept(policies, a.status, a.body); why != "" {
 		return &AttemptError{Class: ClassAnswer, Detail: why}
 	}
 	return nil

@@ -51,6 +51,7 @@ func newSender(o Options) *sender {
 type answer struct {
 	status   int
 	response Response
+	body     []byte        // whole, where the response keeps a part
 	err      *AttemptError // no complete answer
 }
 
@@ -90,7 +91,7 @@ func checkHeader(h http.Header) error {
 // read takes in a bounded answer.
 func read(ctx, base context.Context, resp *http.Response, timeout time.Duration) answer {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, MaxAnswer+1))
-	a := answer{status: resp.StatusCode, response: Response{Header: resp.Header, Body: body}}
+	a := answer{status: resp.StatusCode, body: body, response: Response{Header: resp.Header, Body: body}}
 	if len(body) > MaxKept {
 		a.response.Body, a.response.Truncated = bytes.Clone(body[:MaxKept]), true
 	}

@@ -367,6 +367,11 @@ func (e *Engine) explain(req *request, err error) *Refusal {
 	if !ok {
 		return &Refusal{Rule: "internal", Saw: err.Error(), Want: "please report this defect of the simulator"}
 	}
+	if req.provider.Rule != nil {
+		if closer := req.provider.Rule(req.call, failure); closer != "" {
+			failure.Rule = closer
+		}
+	}
 	entry, _ := req.provider.Contract.Entry(failure.Rule)
 	return &Refusal{Rule: failure.Rule, Saw: failure.Saw, Want: failure.Want, Basis: entry.Basis, Source: entry.Source}
 }

@@ -93,6 +93,7 @@ func tlsConfig(kind TLS, ca *CA, host netip.Addr) (*tls.Config, error) {
 	}
 	config := &tls.Config{
 		MinVersion:   tls.VersionTLS12,
+		NextProtos:   []string{"http/1.1"}, // a bare connection cannot be had from HTTP/2
 		Certificates: []tls.Certificate{{Certificate: [][]byte{certificate.Raw}, PrivateKey: key, Leaf: certificate}},
 	}
 	if kind == HandshakeCut {

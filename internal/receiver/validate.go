@@ -48,6 +48,11 @@ func (e *InvalidError) Error() string {
 // checks collects what is wrong.
 type checks []FieldError
 
+// amount stands for a value that is too long to repeat.
+type amount string
+
+func amountOf(n int, of string) amount { return amount(fmt.Sprintf("%d %s", n, of)) }
+
 func (c *checks) refuse(field string, saw any, want string) {
 	text := fmt.Sprint(saw)
 	if s, ok := saw.(string); ok {
@@ -104,7 +109,7 @@ func (s Script) check(c *checks, prefix string) {
 		c.refuse(prefix+"then", string(s.Then), oneOf(thens))
 	}
 	if len(s.Replies) > maxReplies {
-		c.refuse(prefix+"replies", fmt.Sprintf("%d replies", len(s.Replies)), fmt.Sprintf("at most %d", maxReplies))
+		c.refuse(prefix+"replies", amountOf(len(s.Replies), "replies"), fmt.Sprintf("at most %d", maxReplies))
 		return
 	}
 	for i, reply := range s.Replies {
@@ -115,7 +120,7 @@ func (s Script) check(c *checks, prefix string) {
 func (s Script) checkDown(c *checks, prefix string) {
 	const want = "nothing: a receiver that is down gives no reply"
 	if len(s.Replies) > 0 {
-		c.refuse(prefix+"replies", fmt.Sprintf("%d replies", len(s.Replies)), want)
+		c.refuse(prefix+"replies", amountOf(len(s.Replies), "replies"), want)
 	}
 	if s.Then != "" {
 		c.refuse(prefix+"then", string(s.Then), want)
@@ -137,7 +142,7 @@ func (r Reply) check(c *checks, prefix string) {
 	r.checkStatus(c, prefix, rule)
 	r.checkHeader(c, prefix)
 	if len(r.Body) > maxReplyBody {
-		c.refuse(prefix+"body", fmt.Sprintf("%d bytes", len(r.Body)), fmt.Sprintf("at most %d bytes", maxReplyBody))
+		c.refuse(prefix+"body", amountOf(len(r.Body), "bytes"), fmt.Sprintf("at most %d bytes", maxReplyBody))
 	}
 	if _, ok := parseDelay(r.Delay); !ok {
 		c.refuse(prefix+"delay", r.Delay, `a duration from 0 to 1h, such as "2s" or "150ms"`)
@@ -155,7 +160,7 @@ func (r Reply) checkUnused(c *checks, prefix string, rule faultRule) {
 		}
 	}
 	unused("status", r.Status != 0, r.Status)
-	unused("header", len(r.Header) > 0, fmt.Sprintf("%d headers", len(r.Header)))
+	unused("header", len(r.Header) > 0, amountOf(len(r.Header), "headers"))
 	unused("body", r.Body != "", r.Body)
 	unused("delay", r.Delay != "", r.Delay)
 	unused("location", r.Location != "", r.Location)

@@ -2,9 +2,41 @@ package bankly_test
 
 import (
 	"testing"
+	"time"
 
+	"github.com/stretchr/testify/require"
+
+	"github.com/mocksrv/mocksrv/internal/store"
+	"github.com/mocksrv/mocksrv/sims"
 	"github.com/mocksrv/mocksrv/sims/bankly"
 	"github.com/mocksrv/mocksrv/sims/simtest"
 )
 
 func TestConformance(t *testing.T) { simtest.Run(t, bankly.New()) }
+
+// TestMessagesArePlainData: what the engine tells the provider about deliveries survives export and import.
+func TestMessagesArePlainData(t *testing.T) {
+	t.Parallel()
+	w := simtest.New(t, bankly.New())
+	id := made(w)
+	record(w, sims.DeliveryRecord{
+		ID: "dlv_1", Event: sims.Event{Type: tedIn, Group: "Ted"}, Endpoint: sims.Endpoint{WebhookID: id, URL: hook}, State: "delivered",
+		Attempts: 2, FirstAt: simtest.Start(), LastAt: simtest.Start().Add(time.Minute), LastTook: 1500 * time.Microsecond,
+	})
+	before := found(w)
+	require.Equal(t, "00:01:00", before["elapsedEventCapture"])
+	require.Equal(t, "00:00:00.0015000", before["elapsedHttpCall"])
+	require.Equal(t, 1.0, before["retryCount"])
+	state, err := w.Sandbox.Export()
+	require.NoError(t, err)
+	require.NoError(t, w.Sandbox.Import(state))
+	require.Equal(t, before, found(w))
+}
+
+func record(w *simtest.World, r sims.DeliveryRecord) {
+	w.T.Helper()
+	require.NoError(w.T, w.Sandbox.Update(func(tx store.Tx) error {
+		w.Provider.Delivery.Record(w.Sandbox.Env(w.Provider, tx), r)
+		return nil
+	}))
+}

@@ -102,8 +102,7 @@ func searchDates(w *simtest.World) {
 			reply.Refused(400, "schema")
 		}
 	}
-	receiver := w.Receive(nil)
-	made(w, "uri", receiver.URL)
+	id := made(w, "uri", w.Receive(nil).URL)
 	for _, at := range []string{"2026-01-09T23:59:59.999Z", "2026-01-10T00:00:00Z", "2026-01-11T23:59:59.999999999Z", "2026-01-12T00:00:00Z"} {
 		instant, err := time.Parse(time.RFC3339, at)
 		require.NoError(w.T, err)
@@ -112,11 +111,19 @@ func searchDates(w *simtest.World) {
 		post(w, batch, object{"startDate": "2026-02-01", "endDate": "2026-02-01"}).OK()
 	}
 	for _, dates := range [][2]string{{"2026-01-10", "2026-01-11"}, {"01/10/2026", "01/11/2026"}, {"01/10/2026", "2026-01-11"}} {
-		for operation, reply := range dated(w, dates[0], dates[1]) {
-			path := map[string]string{search: "meta.total", searchBatches: "meta.total", batch: "data.total"}[operation]
-			require.EqualValues(w.T, 2, reply.OK().Get(path), operation)
+		for _, operation := range []string{search, searchBatches} {
+			reply := listed(w, operation, map[string]string{"startDate": dates[0], "endDate": dates[1]})
+			require.EqualValues(w.T, 2, reply.OK().Get("meta.total"), operation)
 		}
 	}
+	require.EqualValues(w.T, 2, dated(w, "2026-01-10", "01/11/2026")[batch].OK().Get("data.total"))
+	w.Advance(0)
+	require.Empty(w.T, members(dated(w, "2026-01-10", "01/11/2026")[search], "id"), "they have a new sentDate")
+	w.SetPolicy("disabled_events", "hold")
+	w.SetNow(time.Date(2026, 1, 20, 12, 0, 0, 0, time.UTC))
+	on(w, disable, id).OK()
+	w.Emit(simtest.Event{Type: tedIn})
+	require.Equal(w.T, []any{"Hold"}, members(dated(w, "2026-01-20", "2026-01-20")[search], "state"))
 }
 
 func historyWindow(w *simtest.World) {

@@ -210,5 +210,5 @@ func tamper(name, value string) func(*http.Request) {
 // as are the credentials of a token.
 func as(token string) sims.Credentials { return sims.Credentials{"token": token} }
 
-// forgotten moves the clock without performing anything.
+// later moves the clock without performing what is due on the way.
 func later(w *simtest.World, by time.Duration) { w.SetNow(w.Sandbox.Clock.Now().Add(by)) }

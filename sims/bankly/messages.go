@@ -18,20 +18,20 @@ const (
 
 // message is an event on its way to a configuration, as the search knows it. It outlives both.
 type message struct {
-	ID             string        `json:"id"`
-	IdempotencyKey string        `json:"idempotency_key"`
-	DeliveryID     string        `json:"delivery_id"`
-	Configuration  string        `json:"configuration"`
-	EventName      string        `json:"event_name"`
-	Context        string        `json:"context"`
-	State          string        `json:"state"`
-	Destination    string        `json:"destination"`
-	FoundAt        time.Time     `json:"found_at,omitzero"` // of the latest attempt, or when it was held
-	Earlier        int           `json:"earlier"`           // attempts before the latest sending
-	RetryCount     int           `json:"retry_count"`
-	EventCapture   time.Duration `json:"event_capture,format:nano"`
-	HTTPCall       time.Duration `json:"http_call,format:nano"`
-	Sending        bool          `json:"sending"` // attempts are to come
+	ID             string    `json:"id"`
+	IdempotencyKey string    `json:"idempotency_key"`
+	DeliveryID     string    `json:"delivery_id"`
+	Configuration  string    `json:"configuration"`
+	EventName      string    `json:"event_name"`
+	Context        string    `json:"context"`
+	State          string    `json:"state"`
+	Destination    string    `json:"destination"`
+	FoundAt        time.Time `json:"found_at,omitzero"` // of the latest attempt, or when it was held
+	Earlier        int       `json:"earlier"`           // attempts before the latest sending
+	RetryCount     int       `json:"retry_count"`
+	EventCapture   int64     `json:"event_capture"` // nanoseconds
+	HTTPCall       int64     `json:"http_call"`     // nanoseconds
+	Sending        bool      `json:"sending"`       // attempts are to come
 }
 
 // messages holds them by delivery id, in the order of their events (list-order). They are found by idempotencyKey, and
@@ -96,13 +96,13 @@ func (m message) after(e *sims.Env, r sims.DeliveryRecord) message {
 // attempted returns the message after an attempt of its latest sending (message-state, retry-count, message-times).
 func (m message) attempted(r sims.DeliveryRecord) message {
 	if m.State == "" || m.State == held {
-		m.EventCapture = max(r.LastAt.Sub(r.FirstAt), 0)
+		m.EventCapture = max(r.LastAt.Sub(r.FirstAt).Nanoseconds(), 0)
 	}
 	m.State = failed
 	if r.State == "delivered" {
 		m.State = success
 	}
-	m.FoundAt, m.HTTPCall, m.RetryCount = r.LastAt, r.LastTook, r.Attempts-m.Earlier-1
+	m.FoundAt, m.HTTPCall, m.RetryCount = r.LastAt, r.LastTook.Nanoseconds(), r.Attempts-m.Earlier-1
 	if r.Endpoint.URL != "" { // it has none when the configuration is gone
 		m.Destination = r.Endpoint.URL
 	}
@@ -126,7 +126,7 @@ type shownMessage struct {
 func wireMessage(m message) shownMessage {
 	shown := shownMessage{
 		ID: m.ID, IdempotencyKey: m.IdempotencyKey, State: m.State, Destination: m.Destination, EventName: m.EventName,
-		RetryCount: m.RetryCount, ElapsedEventCapture: elapsed(m.EventCapture), ElapsedHTTPCall: elapsed(m.HTTPCall),
+		RetryCount: m.RetryCount, ElapsedEventCapture: elapsed(time.Duration(m.EventCapture)), ElapsedHTTPCall: elapsed(time.Duration(m.HTTPCall)),
 		Context: m.Context,
 	}
 	if m.State != held {

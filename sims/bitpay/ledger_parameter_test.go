@@ -122,6 +122,8 @@ func eventTypeStableCoin(w *simtest.World) {
 	w.SetPolicy("stable_coin_event_type", true)
 	reply := post(w, stable)
 	reply.Is(200, shown(w, idOf(reply), "STABLE_COIN_PAYMENT_WEBHOOK", "http://a.test", 10))
+	w.SetPolicy("stable_coin_event_type", false)
+	require.Empty(w.T, w.Emit(simtest.Event{Type: "STABLE_COIN_PAYMENT_WEBHOOK"}))
 }
 
 func statusPut(w *simtest.World) {
@@ -159,4 +161,20 @@ func unknownWebhook(w *simtest.World) {
 		remove(w, other).Refused(400, rule).Is(400, invalid("webhookId"))
 	}
 	list(w, "").Is(200, `{"code":200,"msg":"SUCCESS","data":[`+item(w, id, "ORDER_WEBHOOK", "http://a.test", 10)+`]}`)
+	giveAway(w)
+	put(w, id, object{"url": "http://b.test"}).Refused(400, "unknown-webhook").Is(400, invalid("webhookId"))
+	remove(w, id).Refused(400, "unknown-webhook").Is(400, invalid("webhookId"))
+}
+
+// giveAway makes every webhook that of another account.
+func giveAway(w *simtest.World) {
+	state, err := w.Sandbox.Export()
+	require.NoError(w.T, err)
+	rows := state.Tables["bitpay/webhooks"]
+	account := `"account":"` + neutral(w)[0].Account + `"`
+	for i := range rows {
+		require.Contains(w.T, string(rows[i].Value), account)
+		rows[i].Value = []byte(strings.Replace(string(rows[i].Value), account, `"account":"1"`, 1))
+	}
+	require.NoError(w.T, w.Sandbox.Import(state))
 }

@@ -170,7 +170,7 @@ func deleteWebhook(c *sims.Call) (sims.Reply, error) {
 func find(c *sims.Call) (webhook, error) {
 	id := c.Params["webhookId"]
 	w, ok := webhookTable(c.Tx).Get(id)
-	if !ok  {
+	if !ok || w.Account != caller(c) {
 		return webhook{}, invalid("unknown-webhook", "webhookId", id, "the id of a webhook of this account")
 	}
 	if w.Status == statusDeleted {

@@ -119,6 +119,10 @@ func deliveryRepeatTest(w *world) {
 		require.Equal(w.T, receiver.Requests()[0].Body, request.Body)
 		require.Equal(w.T, receiver.Requests()[0].RawHeader, request.RawHeader)
 	}
+	other := simtest.New(w.T, w.Provider.Sim)
+	again := receive(other, nil, nil)
+	emit(other)
+	require.Equal(w.T, receiver.Requests()[0].Body, only(other, again).Body, "the same seed gives the same bytes, boundary included")
 }
 
 func deliveryDisabledTest(w *world) {

@@ -116,7 +116,7 @@ func checkOrderTest(w *world) {
 		w.Send(send("PUT", "/x", "x", "x/x", "x/x", "{")).Is(404, notFound)
 		w.Send(send("PUT", configPath, "x", "x/x", "x/x", "{")).Is(405, onlyGetAndPost)
 		w.Send(send(method, configPath, "x", "x/x", "x/x", "{")).Is(401, unauthorized)
-		w.Send(send(method, configPath, token, "x/x", "x/x", "{")).Is(406, notAcceptable)
+		w.Send(send(method, configPath, token, "x/x", "x/x", "{")).Refused(406, "accept-header").Is(406, notAcceptable)
 		w.Send(send(method, configPath, token, "*/*", "x/x", "{")).Is(415, unsupportedType)
 		w.Send(send(method, configPath, token, "*/*", "application/json", "{")).Is(400, badRequest)
 		w.Send(send(method, configPath, token, "*/*", "application/json", "{}")).Is(422, documented422)

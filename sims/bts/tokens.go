@@ -128,11 +128,12 @@ var signingKey = sync.OnceValue(parseKey)
 // parseKey panics when the committed key is broken: nothing but a changed file can cause that.
 func parseKey() *rsa.PrivateKey {
 	block, _ := pem.Decode(jwtTestKey)
-	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		panic(fmt.Errorf("bts: jwt_test_key.pem: %w", err))
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	key, ok := parsed.(*rsa.PrivateKey)
+	if !ok {
+		panic(fmt.Errorf("bts: jwt_test_key.pem is no RSA key: %w", err))
 	}
-	return key.(*rsa.PrivateKey)
+	return key
 }
 
 // signed makes a JWT (token-format). The signature is RSASSA-PKCS1-v1_5, so the same claims give the same token.

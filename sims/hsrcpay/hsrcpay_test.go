@@ -24,7 +24,7 @@ func TestLedger(t *testing.T) {
 	tests := ledgerTests{}
 	for _, topic := range []ledgerTests{
 		requestTests(), schemaTests(), credentialTests(), accountTests(), webhookTests(), idempotencyTests(), errorTests(),
-		eventTests(), deliveryTests(),
+		eventTests(), deliveryTests(), retryTests(), blockingTests(),
 	} {
 		for id := range topic {
 			require.NotContains(t, tests, id)

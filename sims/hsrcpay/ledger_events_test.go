@@ -146,6 +146,12 @@ func eventStatus(w *simtest.World) {
 		"SUCCEEDED", "AUTHORIZED", "REQUIRES_ACTION", "REQUIRES_PAYMENT_METHOD", "CANCELED", "REFUNDED", "PROCESSING",
 		"DECLINED", "CAPTURED", "COMPLETED",
 	}, statuses)
+	for eventType, unset := range map[string][]any{
+		"payment.succeeded": {false, false, false}, "payment.canceled": {false, true, true}, "payment.requires_payment_method": {true, true, true},
+	} {
+		p := concerned(w, eventType, 1)
+		require.Equal(w.T, unset, []any{p["customer_id"] == nil, p["installments"] == nil, p["routing_origin"] == nil}, eventType)
+	}
 }
 
 func eventAmounts(w *simtest.World) {

@@ -87,11 +87,10 @@ func TestVectors(t *testing.T) {
 // opensslMAC is: printf %s text | openssl dgst -sha256 -hmac whsec_test.
 func opensslMAC(t *testing.T, text string) string {
 	t.Helper()
-	path, err := exec.LookPath("openssl")
-	if err != nil {
+	if _, err := exec.LookPath("openssl"); err != nil {
 		t.Skip("no openssl on this machine")
 	}
-	cmd := exec.Command(path, "dgst", "-sha256", "-hmac", vectorSecret)
+	cmd := exec.CommandContext(t.Context(), "openssl", "dgst", "-sha256", "-hmac", vectorSecret)
 	cmd.Stdin = strings.NewReader(text)
 	out, err := cmd.Output()
 	require.NoError(t, err)

@@ -152,7 +152,7 @@ func eventCatalogue(w *simtest.World) {
 		"TOP_UP_PENDING_COMPLIANCE": "ACCOUNT", "TOP_UP_COMPLIANCE_DECLINED": "ACCOUNT", "WALLET_FUNDS_DELIVERED_ACCOUNT": "ACCOUNT",
 	}
 	for group, names := range groups {
-		for _, name := range strings.FieldsSeq(names) {
+		for name := range strings.FieldsSeq(names) {
 			want[group+"_"+name] = group
 		}
 	}

@@ -66,9 +66,9 @@ func run(root string, out io.Writer) error {
 	for folder, lines := range folders {
 		packages = append(packages, measure{lines: lines, what: folder})
 	}
-	print(out, "functions", functions)
-	print(out, "files", files)
-	print(out, "packages", packages)
+	report(out, "functions", functions)
+	report(out, "files", files)
+	report(out, "packages", packages)
 	return nil
 }
 
@@ -87,7 +87,7 @@ func inFile(name, short string) (functions []measure, lines int, err error) {
 	return functions, set.File(file.Pos()).LineCount(), nil
 }
 
-func print(out io.Writer, title string, all []measure) {
+func report(out io.Writer, title string, all []measure) {
 	if len(all) == 0 {
 		return
 	}
