@@ -6,18 +6,21 @@ SHELL := /bin/bash
 GO ?= go
 TESTFLAGS ?=
 
-.PHONY: help check lint fmt-check vet golangci fmt test short bench arrows size build clean
+.PHONY: help check lint fmt-check tidy-check vet golangci fmt test short bench arrows size build clean
 
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 13
 
 check: lint test ## format, vet, lint and race tests: everything
 
-lint: fmt-check vet golangci ## everything but the tests
+lint: fmt-check tidy-check vet golangci ## everything but the tests
 
 fmt-check: ## fail when a file is not formatted
 	@unformatted=$$(gofmt -l .); \
 	if [ -n "$$unformatted" ]; then echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
+
+tidy-check: ## fail when go.mod or go.sum is not tidy
+	$(GO) mod tidy -diff
 
 vet: ## go vet
 	$(GO) vet ./...

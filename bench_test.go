@@ -2,7 +2,9 @@ package mocksrv_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -14,7 +16,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mocksrv/mocksrv"
-	"github.com/mocksrv/mocksrv/client"
 	"github.com/mocksrv/mocksrv/sims"
 	"github.com/mocksrv/mocksrv/sims/all"
 )
@@ -45,105 +46,180 @@ func (b *bare) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"id": id, "hook": hook})
 }
 
-// BenchmarkCreate loads a create of each provider over loopback, beside the bare handler in the same run.
+// BenchmarkCreate measures a create of each provider beside the bare handler doing the same work, in the same run:
+// "handler" without a network, "loopback" over 16 kept-alive connections. Requests are made and signed beforehand.
 func BenchmarkCreate(b *testing.B) {
-	b.Run("bare", func(b *testing.B) {
-		server := httptest.NewServer(&bare{hooks: map[string]map[string]any{}})
-		defer server.Close()
-		load(b, func(uint64) *http.Request {
-			r, _ := http.NewRequest(http.MethodPost, server.URL+"/webhooks", strings.NewReader(
-				`{"url":"https://merchant.example/hook","environment":"production","events":["a","b"],"name":"orders","secret":"abc"}`))
-			r.Header.Set("Authorization", "Bearer secret")
-			r.Header.Set("Content-Type", "application/json")
-			return r
+	compare(b, creates())
+}
+
+// BenchmarkList measures a list of ten webhooks of each provider beside the bare handler.
+func BenchmarkList(b *testing.B) {
+	compare(b, lists())
+}
+
+func compare(b *testing.B, calls []call) {
+	b.Helper()
+	for _, c := range append([]call{bareCall()}, calls...) {
+		b.Run("handler/"+c.name, func(b *testing.B) {
+			handler, requests := c.prepare(b, "http://mocksrv", b.N)
+			b.ReportAllocs()
+			b.ResetTimer()
+			for _, r := range requests {
+				rec := httptest.NewRecorder()
+				handler.ServeHTTP(rec, r)
+				if rec.Code >= 300 {
+					b.Fatalf("status %d: %s", rec.Code, rec.Body)
+				}
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "req/s")
 		})
-	})
-	for _, create := range creates() {
-		b.Run(create.sim.Name, func(b *testing.B) {
-			srv := mocksrv.RunT(b)
-			load(b, func(n uint64) *http.Request { return create.request(b, srv, n) })
-		})
+	}
+	for _, c := range append([]call{bareCall()}, calls...) {
+		b.Run("loopback/"+c.name, func(b *testing.B) { loopback(b, c) })
 	}
 }
 
-// load sends requests over 16 connections.
-func load(b *testing.B, next func(n uint64) *http.Request) {
-	b.Helper()
+// loopback sends the requests over 16 connections.
+func loopback(b *testing.B, c call) {
+	var handler http.Handler
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
+	defer server.Close()
+	var requests []*http.Request
+	handler, requests = c.prepare(b, server.URL, b.N)
 	transport := &http.Transport{MaxIdleConnsPerHost: 64}
 	defer transport.CloseIdleConnections()
-	httpClient := &http.Client{Transport: transport}
-	var n atomic.Uint64
-	b.SetParallelism(8)
-	b.ReportAllocs()
+	var next atomic.Int64
+	var wg sync.WaitGroup
 	b.ResetTimer()
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			resp, err := httpClient.Do(next(n.Add(1)))
-			if err != nil {
-				b.Error(err)
-				return
+	for range 16 {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(requests)); i = next.Add(1) - 1 {
+				if err := send(transport, requests[i]); err != nil {
+					b.Error(err)
+					return
+				}
 			}
-			_, _ = io.Copy(io.Discard, resp.Body)
-			_ = resp.Body.Close()
-			if resp.StatusCode >= 300 {
-				b.Errorf("status %d", resp.StatusCode)
-				return
-			}
-		}
-	})
+		})
+	}
+	wg.Wait()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "req/s")
 }
 
-type create struct {
-	sim    *sims.Sim
-	method string
-	path   string
-	body   func(n uint64, c map[string]string) string
+func send(transport http.RoundTripper, r *http.Request) error {
+	r.RequestURI = ""
+	resp, err := transport.RoundTrip(r)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	_, err = io.Copy(io.Discard, resp.Body)
+	if err == nil && resp.StatusCode >= 300 {
+		err = fmt.Errorf("status %d", resp.StatusCode)
+	}
+	return err
 }
 
-// creates has one create for each provider.
-func creates() []create {
-	bodies := map[string]create{
-		"signedsub": {method: http.MethodPost, path: "/api/v1/subscription/webhook/create", body: func(n uint64, c map[string]string) string {
-			return `{"account":"` + c["account"] + `","timestamp":0,"payload":{"requestId":"` + uuid(n) + `","notificationEventTypes":["PAYOUT_CONFIRMED"],"url":"https://merchant.example/hook"}}`
-		}},
-	}
-	var list []create
-	for _, sim := range all.Sims() {
-		if c, ok := bodies[sim.Name]; ok {
-			c.sim = sim
-			list = append(list, c)
+// call is one kind of request.
+type call struct {
+	name    string
+	prepare func(b *testing.B, base string, n int) (http.Handler, []*http.Request)
+}
+
+func bareCall() call {
+	return call{name: "bare", prepare: func(_ *testing.B, base string, n int) (http.Handler, []*http.Request) {
+		requests := make([]*http.Request, n)
+		for i := range requests {
+			requests[i] = httptest.NewRequest(http.MethodPost, base+"/webhooks", strings.NewReader(
+				`{"url":"https://merchant.example/hook","environment":"production","events":["a","b"],"name":"orders","secret":"abc"}`))
+			requests[i].Header.Set("Authorization", "Bearer secret")
+			requests[i].Header.Set("Content-Type", "application/json")
 		}
-	}
-	return list
+		return &bare{hooks: map[string]map[string]any{}}, requests
+	}}
 }
 
-func uuid(n uint64) string {
-	const digits = "0123456789abcdef"
-	id := []byte("00000000-0000-4000-8000-000000000000")
-	for i := len(id) - 1; n > 0; i-- {
-		if id[i] == '-' {
-			continue
+// simCall sends requests of one provider to a fresh server.
+func simCall(name, method, path string, before int, body func(n int, c map[string]string) string) call {
+	return call{name: name, prepare: func(b *testing.B, base string, n int) (http.Handler, []*http.Request) {
+		b.Helper()
+		srv, err := mocksrv.New(mocksrv.Options{Seed: 1})
+		require.NoError(b, err)
+		b.Cleanup(func() { _, _ = srv.Stop(context.Background()) })
+		for _, c := range simCreates() {
+			for i := range before {
+				if c.sim == name {
+					srv.ServeHTTP(httptest.NewRecorder(), request(b, srv, base, c.sim, c.method, c.path, c.body(i, srv.Credentials(name))))
+				}
+			}
 		}
-		id[i] = digits[n%16]
-		n /= 16
-	}
-	return string(id)
+		requests := make([]*http.Request, n)
+		for i := range requests {
+			requests[i] = request(b, srv, base, name, method, path, body(i, srv.Credentials(name)))
+		}
+		return srv, requests
+	}}
 }
 
-func (c create) request(b *testing.B, srv *mocksrv.Server, n uint64) *http.Request {
+func request(b *testing.B, srv *mocksrv.Server, base, sim, method, path, body string) *http.Request {
 	b.Helper()
-	credentials := srv.Credentials(c.sim.Name)
-	r, err := http.NewRequest(c.method, srv.BaseURL(c.sim.Name)+c.path, nil)
-	require.NoError(b, err)
-	out := &sims.ClientRequest{
-		Method: c.method, URL: r.URL, Header: r.Header, Body: []byte(c.body(n, credentials)), Credentials: credentials, Now: srv.Now(),
+	r := httptest.NewRequest(method, base+"/"+sim+path, nil)
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
 	}
-	require.NoError(b, c.sim.Authorize(out))
-	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Accept", "application/json")
+	r.Header.Set("api-version", "1.0")
+	out := &sims.ClientRequest{Method: method, URL: r.URL, Header: r.Header, Body: []byte(body), Credentials: srv.Credentials(sim), Now: srv.Now()}
+	for _, s := range all.Sims() {
+		if s.Name == sim {
+			require.NoError(b, s.Authorize(out))
+		}
+	}
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(out.Body)), int64(len(out.Body))
 	return r
 }
 
-var _ = client.Event{}
+type simCreate struct {
+	sim, method, path string
+	body              func(n int, c map[string]string) string
+}
+
+// simCreates has the create of each provider.
+func simCreates() []simCreate {
+	return []simCreate{
+		{"bts", http.MethodPost, "/v1/webhook/webhook-config", func(int, map[string]string) string {
+			return `{"webhook_url":"https://merchant.example/hook","environment":"production","has_token":true,"itx-apiKey":"abc"}`
+		}},
+		{"bitpay", http.MethodPost, "/v2/webhook", func(n int, _ map[string]string) string {
+			return fmt.Sprintf(`{"eventType":"ORDER_WEBHOOK","url":"https://merchant.example/hook/%d"}`, n)
+		}},
+		{"bankly", http.MethodPost, "/webhooks/configurations", func(n int, _ map[string]string) string {
+			return fmt.Sprintf(`{"name":"hook","eventName":"EVENT_%d","context":"Ted","uri":"https://merchant.example/hook","privateKey":"NTRl","publicKey":"MGE4"}`, n)
+		}},
+		{"signedsub", http.MethodPost, "/api/v1/subscription/webhook/create", func(n int, c map[string]string) string {
+			return fmt.Sprintf(`{"account":%q,"timestamp":0,"payload":{"requestId":"00000000-0000-4000-8000-%012x","notificationEventTypes":["PAYOUT_CONFIRMED"],"url":"https://merchant.example/hook"}}`, c["account"], n)
+		}},
+		{"hsrcpay", http.MethodPost, "/v1/webhooks/", func(int, map[string]string) string {
+			return `{"endpoint":"https://merchant.example/hook","enabled_events":["payment.succeeded","payment.refunded"],"secret":"whsec_0123456789"}`
+		}},
+	}
+}
+
+func creates() []call {
+	var calls []call
+	for _, c := range simCreates() {
+		calls = append(calls, simCall(c.sim, c.method, c.path, 0, c.body))
+	}
+	return calls
+}
+
+func lists() []call {
+	none := func(int, map[string]string) string { return "" }
+	return []call{
+		simCall("bitpay", http.MethodGet, "/v2/webhooks?status=10", 10, none),
+		simCall("bankly", http.MethodGet, "/webhooks/configurations?page=1&pageSize=10", 10, none),
+		simCall("signedsub", http.MethodPost, "/api/v1/subscription/webhook", 10, func(_ int, c map[string]string) string {
+			return fmt.Sprintf(`{"account":%q,"timestamp":0}`, c["account"])
+		}),
+		simCall("hsrcpay", http.MethodGet, "/v1/webhooks/", 10, none),
+	}
+}

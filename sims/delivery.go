@@ -1,6 +1,7 @@
 package sims
 
 import (
+	"bytes"
 	"net/http"
 	"time"
 
@@ -60,7 +61,7 @@ type Event struct {
 	Account     string    `json:"account,omitempty"`     // "" means the account of the ready-made credentials
 	Environment string    `json:"environment,omitempty"` // provider's word: test, production, live; "" is the provider's default
 	At          time.Time `json:"at"`
-	Seed        Derived   `json:"seed,format:base64"`
+	Seed        Derived   `json:"seed"`
 }
 
 // Source is what a payload is made from.
@@ -179,6 +180,67 @@ func (o Object) MarshalJSONTo(enc *jsontext.Encoder) error {
 		}
 	}
 	return enc.WriteToken(jsontext.EndObject)
+}
+
+// PlainObject rewrites an object so that every object inside it, at any depth, is an Object, too: in order, and open to
+// changes.
+func PlainObject(o Object) (Object, error) {
+	data, err := strictjson.Encode(o)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := readPlain(jsontext.NewDecoder(bytes.NewReader(data)))
+	object, _ := plain.(Object)
+	return object, err
+}
+
+// readPlain reads one JSON value: an Object, []any, or a scalar as it is written.
+func readPlain(dec *jsontext.Decoder) (any, error) {
+	switch dec.PeekKind() {
+	case '{':
+		return readMembers(dec)
+	case '[':
+		return readItems(dec)
+	default:
+		value, err := dec.ReadValue()
+		return value.Clone(), err
+	}
+}
+
+func readMembers(dec *jsontext.Decoder) (Object, error) {
+	object := Object{}
+	if _, err := dec.ReadToken(); err != nil {
+		return nil, err
+	}
+	for dec.PeekKind() != '}' {
+		name, err := dec.ReadToken()
+		if err != nil {
+			return nil, err
+		}
+		member := Member{Name: name.String()}
+		if member.Value, err = readPlain(dec); err != nil {
+			return nil, err
+		}
+		object = append(object, member)
+	}
+	_, err := dec.ReadToken()
+	return object, err
+}
+
+func readItems(dec *jsontext.Decoder) ([]any, error) {
+	items := []any{}
+	if _, err := dec.ReadToken(); err != nil {
+		return nil, err
+	}
+	for dec.PeekKind() != ']' {
+		item, err := readPlain(dec)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, item)
+	}
+	_, err := dec.ReadToken()
+	return items, err
 }
 
 // Get returns a member's value.

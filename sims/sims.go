@@ -28,14 +28,19 @@ type Sim struct {
 	// Host is one of them reach the sim without its prefix.
 	Hosts []string
 
-	// Seed creates the accounts and credentials that exist from the start, and returns the ready-made credentials.
+	// Seed creates the accounts and credentials that exist from the start, and returns the ready-made credentials. It
+	// runs for every sandbox, so it does nothing costly.
 	Seed func(*Env) Credentials
+	// Reveal, when set, adds ready-made credentials that are costly to make. It runs when somebody first asks for them.
+	Reveal func(*Env, Credentials)
 	// Credential returns the part of a request that tells whose it is (a token, a key), or "". Names claimed with
 	// Env.Tx.Claim lead a request that carries them to their sandbox.
 	Credential func(*http.Request) string
 	// Auth has one function for each security scheme of the document.
 	Auth map[string]AuthFunc
-	// Check, when set, runs after authentication and before the body is validated.
+	// Headers, when set, runs after authentication and before the body is looked at.
+	Headers func(*Call) error
+	// Check, when set, runs when the body has been decoded and before it is validated.
 	Check func(*Call) error
 	// Ops has one handler for each operationId of the document.
 	Ops map[string]Handler

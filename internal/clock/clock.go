@@ -37,10 +37,10 @@ var ErrTooManyAlarms = errors.New("clock: too many alarms in one advance")
 
 // Setting is the state of a world clock as plain data.
 type Setting struct {
-	Mode Mode          `json:"mode"`
-	Now  time.Time     `json:"now"`
-	Edge Edge          `json:"edge"`
-	Skew time.Duration `json:"skew,format:units"`
+	Mode Mode
+	Now  time.Time
+	Edge Edge
+	Skew time.Duration
 }
 
 // Task is what an alarm does. It is called with the clock locked, in the order of the alarms: it only hands its work to

@@ -7,15 +7,15 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"strings"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/mocksrv/mocksrv/client"
 	"github.com/mocksrv/mocksrv/internal/delivery"
 	"github.com/mocksrv/mocksrv/internal/engine"
 	"github.com/mocksrv/mocksrv/internal/receiver"
+	"github.com/mocksrv/mocksrv/internal/store"
 	"github.com/mocksrv/mocksrv/internal/strictjson"
 )
 
@@ -49,11 +49,11 @@ type API struct {
 func New(e *engine.Engine, d *delivery.Dispatcher, o Options) *API {
 	a := &API{engine: e, deliveries: d, options: o, receivers: newReceivers()}
 	mux := http.NewServeMux()
+	known := parameters()
 	for pattern, route := range a.routes() {
-		mux.Handle(pattern, a.wrap(route))
+		mux.Handle(pattern, a.wrap(checked(known[pattern], route)))
 	}
-	mux.HandleFunc("/", notFound)
-	a.handler = guard(mux, o)
+	a.handler = guard(routed(mux), o)
 	return a
 }
 
@@ -69,6 +69,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.Serv
 // call is one request to the control API.
 type call struct {
 	*http.Request
+	writer  http.ResponseWriter
 	sandbox *engine.Sandbox // of routes with {sandbox}
 }
 
@@ -114,7 +115,7 @@ func (a *API) routes() map[string]route {
 // wrap finds the sandbox of a route, calls it and writes what it returns.
 func (a *API) wrap(next route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := &call{Request: r}
+		c := &call{Request: r, writer: w}
 		if name := r.PathValue("sandbox"); name != "" {
 			sandbox, ok := a.engine.Sandbox(name)
 			if !ok {
@@ -187,19 +188,16 @@ func asProblem(err error) client.Problem {
 		status int
 		title  string
 	}{
+		{store.ErrNoSandbox, http.StatusNotFound, "no such sandbox"}, // deleted while the call was under way
 		{engine.ErrSandboxExists, http.StatusConflict, "sandbox exists"},
-		{engine.ErrSandboxName, http.StatusUnprocessableEntity, "invalid name"},
 		{engine.ErrDefaultSandbox, http.StatusConflict, "default sandbox"},
 		{engine.ErrTooManySandbox, http.StatusTooManyRequests, "too many sandboxes"},
-		{engine.ErrUnknownPolicy, http.StatusUnprocessableEntity, "unknown policy"},
-		{engine.ErrInvalidPolicy, http.StatusUnprocessableEntity, "invalid policy value"},
-		{delivery.ErrUnknownSim, http.StatusUnprocessableEntity, "unknown sim"},
-		{delivery.ErrUnknownType, http.StatusUnprocessableEntity, "unknown event type"},
 		{delivery.ErrUnknownDelivery, http.StatusNotFound, "no such delivery"},
 		{delivery.ErrUnknownWebhook, http.StatusNotFound, "no such webhook"},
 		{delivery.ErrBacklog, http.StatusTooManyRequests, "backlog full"},
 		{context.DeadlineExceeded, http.StatusRequestTimeout, "not within the deadline"},
 		{receiver.ErrNotFound, http.StatusNotFound, "no such receiver"},
+		{syscall.EADDRINUSE, http.StatusConflict, "address in use"},
 		{receiver.ErrExists, http.StatusConflict, "receiver exists"},
 		{receiver.ErrLimit, http.StatusTooManyRequests, "too many receivers"},
 		{receiver.ErrClosed, http.StatusConflict, "receiver closed"},
@@ -238,7 +236,7 @@ func WriteNotFound(w http.ResponseWriter, err error) {
 func notFound(w http.ResponseWriter, r *http.Request) {
 	writeProblem(w, client.Problem{
 		Title: "no such route", Status: http.StatusNotFound,
-		Detail: fmt.Sprintf("%s %s is no route of the control API; they are listed at %sopenapi.yaml", r.Method, r.URL.Path, Prefix),
+		Detail: fmt.Sprintf("%s %s is no route of the control API; they are listed at %sopenapi.yaml", r.Method, shorten(r.URL.Path), Prefix),
 	})
 }
 
@@ -248,21 +246,6 @@ func invalid(field, detail string, valid ...string) client.Problem {
 		Title: "invalid request", Status: http.StatusUnprocessableEntity, Detail: field + ": " + detail,
 		Errors: []client.ProblemField{{Field: field, Detail: detail, Valid: valid}},
 	}
-}
-
-// read decodes a JSON body strictly. An empty body leaves v as it is.
-func read(c *call, v any) error {
-	data, err := io.ReadAll(http.MaxBytesReader(nil, c.Body, MaxBody))
-	if err != nil {
-		return client.Problem{Title: "unreadable body", Status: http.StatusRequestEntityTooLarge, Detail: err.Error()}
-	}
-	if len(strings.TrimSpace(string(data))) == 0 {
-		return nil
-	}
-	if err := strictjson.UnmarshalKnown(data, v); err != nil {
-		return client.Problem{Title: "invalid body", Status: http.StatusBadRequest, Detail: err.Error()}
-	}
-	return nil
 }
 
 func (a *API) health(*call) (int, any, error) {

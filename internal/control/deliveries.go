@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -25,13 +26,17 @@ func (a *API) simFilter(q url.Values) ([]*engine.Provider, error) {
 	}
 	p, ok := a.engine.Provider(name)
 	if !ok {
-		var names []string
-		for _, p := range a.engine.Providers() {
-			names = append(names, p.Name)
-		}
-		return nil, invalid("sim", fmt.Sprintf("there is no sim %q", name), names...)
+		return nil, a.noSim(name)
 	}
 	return []*engine.Provider{p}, nil
+}
+
+func (a *API) noSim(name string) error {
+	var names []string
+	for _, p := range a.engine.Providers() {
+		names = append(names, p.Name)
+	}
+	return invalidFields([]client.ProblemField{unknown("sim", name, "sim", names)})
 }
 
 func (a *API) listWebhooks(c *call) (int, any, error) {
@@ -101,15 +106,26 @@ func (a *API) emitEvent(c *call) (int, any, error) {
 	if err := read(c, &body); err != nil {
 		return 0, nil, err
 	}
-	if _, ok := a.engine.Provider(body.Sim); !ok {
-		_, err := a.simFilter(url.Values{"sim": {body.Sim + " "}})
-		return 0, nil, err
+	p, ok := a.engine.Provider(body.Sim)
+	if !ok {
+		return 0, nil, a.noSim(body.Sim)
+	}
+	if _, ok := p.Contract.EventType(body.Type); !ok {
+		return 0, nil, noEventType(p, body.Type)
 	}
 	event, created, err := a.deliveries.Emit(c.sandbox, delivery.EventRequest(body))
 	if err != nil {
 		return 0, nil, err
 	}
 	return http.StatusAccepted, client.Emitted{ID: event.ID, Deliveries: DeliveriesOf(created)}, nil
+}
+
+func noEventType(p *engine.Provider, wrong string) error {
+	types := make([]string, len(p.Contract.Catalogue))
+	for i, t := range p.Contract.Catalogue {
+		types[i] = t.Type
+	}
+	return invalidFields([]client.ProblemField{unknown("type", wrong, "event type of "+p.Name, types)})
 }
 
 // listDeliveries filters, and with ?wait= waits until something passes the filter (or, with ?count=, so many).
@@ -158,7 +174,7 @@ func (a *API) deliveryFilter(q url.Values) (func(delivery.Delivery) bool, error)
 	}
 	states := []string{"pending", "delivered", "failed", "held", "dropped"}
 	if state := q.Get("state"); state != "" && !slices.Contains(states, state) {
-		return nil, invalid("state", fmt.Sprintf("%q is no state", state), states...)
+		return nil, invalid("state", fmt.Sprintf("%q is no state", shorten(state)), states...)
 	}
 	is := func(name, value string) bool { return q.Get(name) == "" || q.Get(name) == value }
 	return func(d delivery.Delivery) bool {
@@ -187,6 +203,13 @@ func (a *API) compareSignature(c *call) (int, any, error) {
 	if err := read(c, &body); err != nil {
 		return 0, nil, err
 	}
+	sent, err := a.deliveries.Get(c.sandbox, c.PathValue("id"))
+	if err != nil {
+		return 0, nil, err
+	}
+	if err := checkAttempt(body.Attempt, len(sent.Attempts)); err != nil {
+		return 0, nil, err
+	}
 	findings, err := a.deliveries.Compare(c.sandbox, c.PathValue("id"), body.Attempt, delivery.Claim{
 		Signature: body.Signature, Body: body.Body, StringToSign: body.StringToSign, Key: body.Key,
 	})
@@ -198,6 +221,19 @@ func (a *API) compareSignature(c *call) (int, any, error) {
 		answer.Findings = append(answer.Findings, client.Finding(f))
 	}
 	return http.StatusOK, answer, nil
+}
+
+// checkAttempt: attempts are counted from 1, and 0 is the last one.
+func checkAttempt(asked, made int) error {
+	switch {
+	case made == 0:
+		return client.Problem{
+			Title: "no attempt yet", Status: http.StatusConflict, Detail: "the delivery has no attempt yet, so there is no signature to compare with",
+		}
+	case asked < 0 || asked > made:
+		return invalid("attempt", fmt.Sprintf("there is no attempt %d; the delivery has %d", asked, made))
+	}
+	return nil
 }
 
 // DeliveriesOf turns deliveries into the types of the control API.
@@ -230,13 +266,16 @@ func instant(t time.Time) *time.Time {
 
 func attemptOf(a delivery.Attempt) client.Attempt {
 	out := client.Attempt{
-		N: a.N, At: a.At, Status: a.Status, Took: a.Took.String(), Signature: client.Signature(a.Signature),
+		N: a.N, At: a.At, Status: a.Status, Took: a.Took().String(), Signature: client.Signature{
+			Scheme: a.Signature.Scheme, Header: a.Signature.Header, Key: valid(a.Signature.Key),
+			StringToSign: valid(a.Signature.StringToSign), Value: valid(a.Signature.Value),
+		},
 		Request: messageOf(a.Request.Header, a.Request.Body), Response: messageOf(a.Response.Header, a.Response.Body),
 	}
 	out.Request.Method, out.Request.URL = a.Request.Method, a.Request.URL
 	out.Response.Truncated = a.Response.Truncated
 	if a.Error != nil {
-		out.Error, out.Detail = string(a.Error.Class), a.Error.Detail
+		out.Error, out.Detail = string(a.Error.Class), valid(a.Error.Detail)
 	}
 	return out
 }
@@ -262,9 +301,9 @@ func firedOf(f delivery.Fired) client.Fired {
 }
 
 func messageOf(header http.Header, body []byte) client.Message {
-	m := client.Message{Headers: header}
-	if header == nil {
-		m.Headers = map[string][]string{}
+	m := client.Message{Headers: make(map[string][]string, len(header))}
+	for name, values := range header {
+		m.Headers[valid(name)] = validAll(values)
 	}
 	if utf8.Valid(body) {
 		m.Body = string(body)
@@ -274,14 +313,25 @@ func messageOf(header http.Header, body []byte) client.Message {
 	return m
 }
 
-// number reads a query parameter that is a positive whole number.
+// valid makes text of what came over the wire: JSON takes UTF-8 only, headers take any byte.
+func valid(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
+
+func validAll(texts []string) []string {
+	out := make([]string, len(texts))
+	for i, text := range texts {
+		out[i] = valid(text)
+	}
+	return out
+}
+
+// number reads a query parameter that is a whole number from 0 up.
 func number(q url.Values, name string, otherwise int) (int, error) {
 	if !q.Has(name) {
 		return otherwise, nil
 	}
 	n, err := strconv.Atoi(q.Get(name))
 	if err != nil || n < 0 {
-		return 0, invalid(name, fmt.Sprintf("%q is no whole number", q.Get(name)))
+		return 0, invalid(name, fmt.Sprintf("%q is no whole number from 0 up", shorten(q.Get(name))))
 	}
 	return n, nil
 }

@@ -51,8 +51,18 @@ func allowedHost(host string, allowed []string) bool {
 		name = h
 	}
 	name = strings.ToLower(strings.Trim(name, "[]"))
-	if _, err := netip.ParseAddr(name); err == nil {
+	if address, err := netip.ParseAddr(name); err == nil {
+		return address.Zone() == "" // which may be any text
+	}
+	if slices.ContainsFunc(allowed, func(known string) bool { return strings.EqualFold(known, name) }) {
 		return true
 	}
-	return name != "" && (!strings.Contains(name, ".") || strings.HasSuffix(name, ".localhost") || slices.Contains(allowed, name))
+	return plainName(name) && (!strings.Contains(name, ".") || strings.HasSuffix(name, ".localhost"))
+}
+
+// plainName keeps out what net/http lets pass in a Host and a shell would not: base URLs and curl lines are made of it.
+func plainName(name string) bool {
+	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
+		return r != '.' && r != '-' && r != '_' && (r < 'a' || r > 'z') && (r < '0' || r > '9')
+	})
 }

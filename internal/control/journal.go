@@ -20,10 +20,17 @@ const MaxWait = 5 * time.Minute
 func deadline(c *call, word string) (context.Context, context.CancelFunc, error) {
 	wait, err := time.ParseDuration(word)
 	if err != nil || wait < 0 || wait > MaxWait {
-		return nil, nil, invalid("wait", fmt.Sprintf("%q is no duration up to %s", word, MaxWait))
+		return nil, nil, invalid("wait", fmt.Sprintf("%q is no duration such as \"5s\", from 0 to %s", shorten(word), MaxWait))
 	}
+	patient(c)
 	ctx, cancel := context.WithTimeout(c.Context(), wait)
 	return ctx, cancel, nil
+}
+
+// patient lets a call take longer than the server's time limit for reading a request, which would otherwise end its
+// context: the request has been read whole.
+func patient(c *call) {
+	_ = http.NewResponseController(c.writer).SetReadDeadline(time.Time{}) // there is none without a connection
 }
 
 // journalQuery is what GET …/journal selects.
@@ -45,7 +52,7 @@ func (a *API) journalQuery(q url.Values) (journalQuery, error) {
 		j.direction = "in"
 	}
 	if !slices.Contains(directions, j.direction) {
-		return j, invalid("direction", fmt.Sprintf("%q is no direction", j.direction), directions...)
+		return j, invalid("direction", fmt.Sprintf("%q is no direction", shorten(j.direction)), directions...)
 	}
 	var err error
 	if j.status, err = number(q, "status", 0); err != nil {
@@ -67,7 +74,7 @@ func (j journalQuery) since(word string) (journalQuery, error) {
 		return j, nil
 	}
 	if j.sinceAt, err = time.Parse(time.RFC3339Nano, word); err != nil {
-		return j, invalid("since", fmt.Sprintf("%q is neither the id of an exchange nor an RFC 3339 instant", word))
+		return j, invalid("since", fmt.Sprintf("%q is neither the id of an exchange nor an RFC 3339 instant", shorten(word)))
 	}
 	return j, nil
 }
@@ -112,12 +119,12 @@ func (a *API) clearJournal(c *call) (int, any, error) {
 func exchangeOf(x *engine.Exchange) client.Exchange {
 	out := client.Exchange{
 		ID: x.ID, At: x.At, Direction: string(x.Direction), Sim: x.Sim, Operation: x.Operation, DeliveryID: x.DeliveryID,
-		Method: x.Method, Path: x.Path, Status: x.Status, Request: messageOf(x.Request.Header, x.Request.Body),
+		Method: x.Method, Path: valid(x.Path), Status: x.Status, Request: messageOf(x.Request.Header, x.Request.Body),
 		Response: messageOf(x.Response.Header, x.Response.Body), Took: x.Took.String(),
 	}
 	if x.Refusal != nil {
 		out.Refusal = &client.Refusal{
-			Rule: x.Refusal.Rule, Saw: x.Refusal.Saw, Want: x.Refusal.Want, Basis: string(x.Refusal.Basis), Source: x.Refusal.Source,
+			Rule: x.Refusal.Rule, Saw: valid(x.Refusal.Saw), Want: valid(x.Refusal.Want), Basis: string(x.Refusal.Basis), Source: x.Refusal.Source,
 		}
 	}
 	return out

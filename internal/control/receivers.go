@@ -136,8 +136,8 @@ func receiverOf(r *receiver.Receiver) client.Receiver {
 
 func receivedOf(r receiver.Request) client.ReceivedRequest {
 	m := messageOf(r.Header, r.Body)
-	m.Method, m.URL, m.Truncated = r.Method, r.Path, r.Truncated
+	m.Method, m.URL, m.Truncated = r.Method, valid(r.Path), r.Truncated
 	return client.ReceivedRequest{
-		Number: r.Number, At: r.At.UTC().Truncate(time.Nanosecond), Request: m, Status: r.Status, Fault: string(r.Fault), Error: r.Error,
+		Number: r.Number, At: r.At.UTC().Truncate(time.Nanosecond), Request: m, Status: r.Status, Fault: string(r.Fault), Error: valid(r.Error),
 	}
 }

@@ -1,10 +1,13 @@
 package control
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mocksrv/mocksrv/client"
@@ -90,9 +93,6 @@ func (a *API) createSandbox(c *call) (int, any, error) {
 	if body.Seed != nil {
 		config.Seed = *body.Seed
 	}
-	if config.Name == "" {
-		config.Name = fmt.Sprintf("sandbox-%d", a.names.Add(1))
-	}
 	if len(body.Clock) > 0 {
 		setting, err := readNewClock(body.Clock)
 		if err != nil {
@@ -100,11 +100,83 @@ func (a *API) createSandbox(c *call) (int, any, error) {
 		}
 		config.Clock = setting
 	}
-	s, err := a.engine.CreateSandbox(config)
+	if err := a.checkPolicies(config.Policies); err != nil {
+		return 0, nil, err
+	}
+	s, err := a.newSandbox(config)
 	if err != nil {
 		return 0, nil, err
 	}
 	return http.StatusCreated, a.sandboxOf(c, s), nil
+}
+
+// newSandbox makes a sandbox; one without a name gets the next that is free.
+func (a *API) newSandbox(config engine.SandboxConfig) (*engine.Sandbox, error) {
+	named := config.Name != ""
+	for {
+		if !named {
+			config.Name = fmt.Sprintf("sandbox-%d", a.names.Add(1))
+		}
+		s, err := a.engine.CreateSandbox(config)
+		switch {
+		case errors.Is(err, engine.ErrSandboxName):
+			return nil, invalid("name", err.Error())
+		case named || !errors.Is(err, engine.ErrSandboxExists):
+			return s, err
+		}
+	}
+}
+
+// checkPolicies says everything that is wrong with a set of policies.
+func (a *API) checkPolicies(set map[string]any) error {
+	var wrong []client.ProblemField
+	for _, name := range sortedNames(set) {
+		if field, ok := a.checkPolicy(name, set[name]); !ok {
+			wrong = append(wrong, field)
+		}
+	}
+	if len(wrong) > 0 {
+		return invalidFields(wrong)
+	}
+	return nil
+}
+
+func (a *API) checkPolicy(name string, value any) (client.ProblemField, bool) {
+	field := "policies." + name
+	simName, policyName, _ := strings.Cut(name, ".")
+	p, ok := a.engine.Provider(simName)
+	if !ok {
+		return unknown(field, name, "policy", a.policyNames()), false
+	}
+	policy, ok := p.Contract.Policy(policyName)
+	if !ok {
+		return unknown(field, name, "policy", prefixed(simName, p.Contract.PolicyNames())), false
+	}
+	if value == nil {
+		return client.ProblemField{}, true
+	}
+	if _, err := policy.Parse(value); err != nil {
+		wrong := misfit(field, value, policy.Accepts())[0]
+		wrong.Valid = policy.Values
+		return wrong, false
+	}
+	return client.ProblemField{}, true
+}
+
+func (a *API) policyNames() []string {
+	var names []string
+	for _, p := range a.engine.Providers() {
+		names = append(names, prefixed(p.Name, p.Contract.PolicyNames())...)
+	}
+	return names
+}
+
+func prefixed(sim string, names []string) []string {
+	out := make([]string, len(names))
+	for i, name := range names {
+		out[i] = sim + "." + name
+	}
+	return out
 }
 
 // readNewClock reads "real", an instant, or a clock object.
@@ -113,11 +185,22 @@ func readNewClock(raw []byte) (clock.Setting, error) {
 	if err := strictjson.Unmarshal(raw, &word); err == nil {
 		return ParseClock(word)
 	}
-	var change client.ClockChange
-	if err := strictjson.UnmarshalKnown(raw, &change); err != nil {
-		return clock.Setting{}, invalid("clock", err.Error(), "real", "an RFC 3339 instant", `{"mode","now","edge","skew"}`)
+	plain, err := strictjson.Decode(raw)
+	if err != nil {
+		return clock.Setting{}, err
 	}
-	return settingOf(clock.Setting{Mode: clock.Real, Edge: clock.Wall}, change)
+	var change client.ClockChange
+	if wrong := misfits("clock", plain, reflect.TypeOf(change)); len(wrong) > 0 {
+		return clock.Setting{}, invalidFields(wrong)
+	}
+	if err := strictjson.UnmarshalKnown(raw, &change); err != nil {
+		return clock.Setting{}, invalid("clock", err.Error())
+	}
+	setting, err := settingOf(clock.Setting{Mode: clock.Real, Edge: clock.Wall}, "clock.", change)
+	if setting.Mode == clock.Frozen && setting.Now.IsZero() {
+		setting.Now = clock.WallNow() // a reset returns to this instant
+	}
+	return setting, err
 }
 
 // ParseClock reads the word form of a clock: "real", or an RFC 3339 instant at which it is frozen.
@@ -127,7 +210,10 @@ func ParseClock(word string) (clock.Setting, error) {
 	}
 	at, err := time.Parse(time.RFC3339Nano, word)
 	if err != nil {
-		return clock.Setting{}, invalid("clock", fmt.Sprintf("%q is neither \"real\" nor an RFC 3339 instant such as 2026-01-08T10:30:00Z", word))
+		return clock.Setting{}, invalid("clock", fmt.Sprintf("%q is neither \"real\" nor an RFC 3339 instant such as 2026-01-08T10:30:00Z", shorten(word)))
+	}
+	if err := checkInstant("clock", at); err != nil {
+		return clock.Setting{}, err
 	}
 	return clock.Setting{Mode: clock.Frozen, Now: at.UTC(), Edge: clock.Wall}, nil
 }
@@ -139,6 +225,9 @@ func (a *API) getSandbox(c *call) (int, any, error) {
 func (a *API) changeSandbox(c *call) (int, any, error) {
 	var body client.SandboxChange
 	if err := read(c, &body); err != nil {
+		return 0, nil, err
+	}
+	if err := a.checkPolicies(body.Policies); err != nil {
 		return 0, nil, err
 	}
 	if err := c.sandbox.SetPolicies(body.Policies); err != nil {
@@ -180,7 +269,7 @@ func (a *API) setClock(c *call) (int, any, error) {
 	if body.Now == nil {
 		current.Now = time.Time{} // keeps the present instant
 	}
-	setting, err := settingOf(current, body)
+	setting, err := settingOf(current, "", body)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -188,28 +277,46 @@ func (a *API) setClock(c *call) (int, any, error) {
 	return http.StatusOK, clockOf(c.sandbox.Clock.Setting()), nil
 }
 
+// The instants a clock may be set to. What is computed from them (retries of years, a machine's distance) stays within
+// what a time.Duration holds.
+const (
+	firstYear = 1970
+	lastYear  = 2199
+	maxSkew   = 100 * 365 * 24 * time.Hour
+)
+
+func checkInstant(field string, at time.Time) error {
+	if year := at.UTC().Year(); year < firstYear || year > lastYear {
+		return invalid(field, fmt.Sprintf("%s is not within the years %d to %d", at.Format(time.RFC3339), firstYear, lastYear))
+	}
+	return nil
+}
+
 // settingOf applies a change to a clock.
-func settingOf(s clock.Setting, change client.ClockChange) (clock.Setting, error) {
+func settingOf(s clock.Setting, prefix string, change client.ClockChange) (clock.Setting, error) {
 	modes := []clock.Mode{clock.Real, clock.Frozen}
 	edges := []clock.Edge{clock.Wall, clock.WorldEdge}
 	if change.Mode != "" {
 		if s.Mode = clock.Mode(change.Mode); !slices.Contains(modes, s.Mode) {
-			return s, invalid("mode", fmt.Sprintf("%q is no mode", change.Mode), "real", "frozen")
+			return s, invalid(prefix+"mode", fmt.Sprintf("%q is no mode", shorten(change.Mode)), "real", "frozen")
 		}
 	}
 	if change.Edge != "" {
 		if s.Edge = clock.Edge(change.Edge); !slices.Contains(edges, s.Edge) {
-			return s, invalid("edge", fmt.Sprintf("%q is no edge clock", change.Edge), "wall", "world")
+			return s, invalid(prefix+"edge", fmt.Sprintf("%q is no edge clock", shorten(change.Edge)), "wall", "world")
 		}
 	}
 	if change.Skew != nil {
 		skew, err := time.ParseDuration(*change.Skew)
-		if err != nil {
-			return s, invalid("skew", fmt.Sprintf("%q is no duration such as \"-5s\" or \"3m\"", *change.Skew))
+		if err != nil || skew.Abs() > maxSkew {
+			return s, invalid(prefix+"skew", fmt.Sprintf("%q is no duration such as \"-5s\" or \"3m\", of at most 100 years", shorten(*change.Skew)))
 		}
 		s.Skew = skew
 	}
 	if change.Now != nil {
+		if err := checkInstant(prefix+"now", *change.Now); err != nil {
+			return s, err
+		}
 		s.Now = change.Now.UTC()
 	}
 	return s, nil
@@ -224,6 +331,7 @@ func (a *API) advanceClock(c *call) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
+	patient(c)
 	fired, err := a.deliveries.Collect(c.sandbox, move)
 	if err != nil {
 		return 0, nil, client.Problem{Title: "the advance ended early", Status: http.StatusUnprocessableEntity, Detail: err.Error()}
@@ -244,11 +352,14 @@ func (a *API) mover(c *call, body client.Advance) (func() error, error) {
 	if body.By != "" {
 		by, err := time.ParseDuration(body.By)
 		if err != nil || by < 0 {
-			return nil, invalid("by", fmt.Sprintf("%q is no duration such as \"30s\" or \"1h30m\"", body.By))
+			return nil, invalid("by", fmt.Sprintf("%q is no duration such as \"30s\" or \"1h30m\"", shorten(body.By)))
 		}
 		to = to.Add(by)
 	} else if to = body.To.UTC(); to.Before(c.sandbox.Clock.Now()) {
 		return nil, invalid("to", "lies in the past; PUT the clock to set it back")
+	}
+	if err := checkInstant(slices.Sorted(maps.Keys(given))[0], to); err != nil {
+		return nil, err
 	}
 	return func() error {
 		_, err := c.sandbox.Clock.Advance(c.Context(), to, delivery.MaxFiredByMove)
@@ -258,7 +369,7 @@ func (a *API) mover(c *call, body client.Advance) (func() error, error) {
 
 func (a *API) moverUntilIdle(c *call, word string) (func() error, error) {
 	if word != "idle" {
-		return nil, invalid("until", fmt.Sprintf("%q is not understood", word), "idle")
+		return nil, invalid("until", fmt.Sprintf("%q is not understood", shorten(word)), "idle")
 	}
 	return func() error {
 		_, err := c.sandbox.Clock.AdvanceUntilIdle(c.Context(), delivery.MaxFiredByMove)

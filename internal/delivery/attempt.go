@@ -42,7 +42,7 @@ func (d *Dispatcher) attempt(s *engine.Sandbox, p *engine.Provider, due Delivery
 	made := Attempt{N: len(ready.delivery.Attempts) + 1, At: ready.attempt.Now}
 	started := clock.WallNow()
 	d.perform(p, ready, &made)
-	made.Took = clock.WallNow().Sub(started)
+	made.TookNanos = clock.WallNow().Sub(started).Nanoseconds()
 	return outcome{ok: made.Error == nil, record: func() { d.settle(s, p, ready, made) }}
 }
 
@@ -97,11 +97,14 @@ func (d *Dispatcher) giveUp(s *engine.Sandbox, p *engine.Provider, due Delivery)
 // perform signs and sends, and fills in what happened.
 func (d *Dispatcher) perform(p *engine.Provider, ready *prepared, made *Attempt) {
 	a := ready.attempt
-	if earlier := ready.delivery.Attempts; len(earlier) > 0 && !ready.policies.Bool(sims.PolicyResign) && sameTarget(earlier, ready.endpoint) {
-		last := earlier[len(earlier)-1]
+	if ready.repeats() {
+		last := ready.delivery.Attempts[len(ready.delivery.Attempts)-1]
 		a.Header, made.Signature = last.Request.Header.Clone(), last.Signature
 	} else if err := sign(p, a, made); err != nil {
 		made.Error = &AttemptError{Class: ClassRequest, Detail: err.Error()}
+	}
+	if a.Header.Get("User-Agent") == "" {
+		a.SetHeader("User-Agent", d.userAgent)
 	}
 	made.Request = Request{Method: http.MethodPost, URL: ready.endpoint.URL, Header: a.Header, Body: a.Body}
 	if made.Error != nil {
@@ -114,9 +117,10 @@ func (d *Dispatcher) perform(p *engine.Provider, ready *prepared, made *Attempt)
 	}
 }
 
-// sameTarget: an attempt is repeated as it was only where it went before.
-func sameTarget(earlier []Attempt, endpoint sims.Endpoint) bool {
-	return earlier[len(earlier)-1].Request.URL == endpoint.URL
+// repeats: the attempt is sent as the one before was, because the provider does not sign anew and the webhook has not
+// moved.
+func (r *prepared) repeats() bool {
+	return len(r.delivery.Attempts) > 0 && !r.policies.Bool(sims.PolicyResign) && r.delivery.URL == r.endpoint.URL
 }
 
 func sign(p *engine.Provider, a *sims.Attempt, made *Attempt) error {
@@ -263,6 +267,6 @@ func (d *Dispatcher) journal(s *engine.Sandbox, p *engine.Provider, ready *prepa
 		At: made.At, Sim: p.Name, Direction: engine.Outbound, DeliveryID: ready.delivery.ID,
 		Method: made.Request.Method, Path: made.Request.URL,
 		Request: engine.Message{Header: made.Request.Header, Body: made.Request.Body}, Status: made.Status,
-		Response: engine.Message{Header: made.Response.Header, Body: made.Response.Body}, Took: made.Took,
+		Response: engine.Message{Header: made.Response.Header, Body: made.Response.Body}, Took: made.Took(),
 	})
 }

@@ -39,7 +39,7 @@ type Delivery struct {
 	NextAttemptAt time.Time      `json:"next_attempt_at,omitzero"`
 	FinishedAt    time.Time      `json:"finished_at,omitzero"`
 	ContentType   string         `json:"content_type"`
-	Body          []byte         `json:"body,format:base64"`
+	Body          []byte         `json:"body"`
 	Bound         *sims.Endpoint `json:"bound,omitzero"` // policy bind=event: the endpoint of the event's moment
 	Tries         int            `json:"tries"`          // attempts since the schedule started (anew)
 	Turn          int            `json:"turn"`           // how often it was made due: an attempt of an earlier turn only reports
@@ -55,21 +55,24 @@ type Attempt struct {
 	Status    int            `json:"status,omitzero"` // 0: no answer
 	Error     *AttemptError  `json:"error,omitzero"`  // nil: delivered
 	Response  Response       `json:"response"`
-	Took      time.Duration  `json:"took,format:units"` // real time
+	TookNanos int64          `json:"took_nanos"` // real time
 }
+
+// Took is how long the attempt took, in real time.
+func (a Attempt) Took() time.Duration { return time.Duration(a.TookNanos) }
 
 // Request is what was sent.
 type Request struct {
 	Method string      `json:"method"`
 	URL    string      `json:"url"`
 	Header http.Header `json:"header"`
-	Body   []byte      `json:"body,format:base64"`
+	Body   []byte      `json:"body"`
 }
 
 // Response is what came back. The body is cut after MaxKept bytes.
 type Response struct {
 	Header    http.Header `json:"header,omitempty"`
-	Body      []byte      `json:"body,format:base64,omitempty"`
+	Body      []byte      `json:"body,omitempty"`
 	Truncated bool        `json:"truncated,omitzero"`
 }
 
@@ -144,7 +147,7 @@ func (d Delivery) record(endpoint sims.Endpoint) sims.DeliveryRecord {
 		FirstAt: d.CreatedAt, Exhausted: d.State == Failed,
 	}
 	if n := len(d.Attempts); n > 0 {
-		r.LastAt, r.LastTook = d.Attempts[n-1].At, d.Attempts[n-1].Took
+		r.LastAt, r.LastTook = d.Attempts[n-1].At, d.Attempts[n-1].Took()
 	}
 	return r
 }

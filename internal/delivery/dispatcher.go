@@ -47,6 +47,8 @@ type Dispatcher struct {
 	lanes  *lanes
 	log    *slog.Logger
 
+	userAgent string
+
 	mu     sync.Mutex
 	states map[*engine.Sandbox]*state
 }
@@ -80,7 +82,7 @@ func New(e *engine.Engine, o Options) *Dispatcher {
 	}
 	d := &Dispatcher{
 		engine: e, sender: newSender(o), lanes: newLanes(MaxAtOnce, MaxAtOnceOfHook), log: o.Log,
-		states: map[*engine.Sandbox]*state{},
+		states: map[*engine.Sandbox]*state{}, userAgent: o.UserAgent,
 	}
 	e.SetOutbox(d)
 	return d
@@ -396,7 +398,7 @@ func (d *Dispatcher) Unblock(s *engine.Sandbox, p *engine.Provider, webhookID st
 func (w *writer) missed(webhookID string, h sims.Health) []Delivery {
 	key := webhookKey(w.p.Name, webhookID)
 	missed := table(w.tx).All(key + "/" + string(Held))
-	if h.Blocked {
+	if h.Blocked && w.env.Policies.Enum(sims.PolicyWhileBlocked) != "drop" {
 		for _, d := range table(w.tx).All(key + "/" + string(Failed)) {
 			if !d.FinishedAt.Before(h.ErrorFirstAt) {
 				missed = append(missed, d)

@@ -133,11 +133,10 @@ func (w *writer) room(webhookID string) error {
 // body builds what is sent: the provider's payload with the caller's changes, wrapped and encoded as the provider does.
 func (w *writer) body(event sims.Event, t sims.EventType, endpoint sims.Endpoint, r EventRequest) ([]byte, string, error) {
 	source := sims.Source{Env: w.env, Event: event, Endpoint: endpoint, Fields: t.Fields, Fake: sims.Fake(event.Seed)}
-	payload := w.p.Delivery.Payload(source)
-	if r.Payload != nil {
-		payload = merge(nil, r.Payload)
+	payload, err := override(w.p.Delivery.Payload(source), r)
+	if err != nil {
+		return nil, "", err
 	}
-	payload = merge(payload, r.Data)
 	var document any = payload
 	if w.p.Delivery.Document != nil {
 		document = w.p.Delivery.Document(payload)
@@ -151,6 +150,21 @@ func (w *writer) body(event sims.Event, t sims.EventType, endpoint sims.Endpoint
 	}
 	body, contentType := w.p.Delivery.Encode(source, data)
 	return body, contentType, nil
+}
+
+// override puts what the caller asked for into a payload.
+func override(payload sims.Object, r EventRequest) (sims.Object, error) {
+	if r.Payload != nil {
+		payload = merge(nil, r.Payload)
+	}
+	if len(r.Data) == 0 {
+		return payload, nil
+	}
+	plain, err := sims.PlainObject(payload)
+	if err != nil {
+		return nil, err
+	}
+	return merge(plain, r.Data), nil
 }
 
 // merge puts the caller's members into a payload: in place where a member exists (objects are merged in turn), at the

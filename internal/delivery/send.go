@@ -30,7 +30,6 @@ const (
 // be called.
 type sender struct {
 	transport *http.Transport
-	userAgent string
 	base      context.Context //nolint:containedctx // ends every attempt when the server stops
 	stop      context.CancelFunc
 }
@@ -39,7 +38,7 @@ func newSender(o Options) *sender {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, Control: guard{allowPublic: o.AllowPublic}.control}
 	base, stop := context.WithCancel(context.Background())
 	return &sender{
-		userAgent: o.UserAgent, base: base, stop: stop,
+		base: base, stop: stop,
 		transport: &http.Transport{
 			DialContext: dialer.DialContext, DisableCompression: true, MaxIdleConns: 512, MaxIdleConnsPerHost: maxIdlePerHost,
 			IdleConnTimeout: 2 * time.Second, MaxResponseHeaderBytes: maxAnswerHead, TLSHandshakeTimeout: 10 * time.Second,
@@ -66,9 +65,6 @@ func (s *sender) send(r Request, timeout time.Duration) answer {
 		return answer{err: &AttemptError{Class: ClassRequest, Detail: err.Error()}}
 	}
 	req.Header = r.Header.Clone()
-	if s.userAgent != "" {
-		req.Header.Set("User-Agent", s.userAgent)
-	}
 	resp, err := s.transport.RoundTrip(req)
 	if err != nil {
 		return answer{err: classify(ctx, s.base, err, timeout)}

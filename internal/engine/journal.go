@@ -105,6 +105,16 @@ func (j *Journal) Read(after uint64) (entries []*Exchange, dropped uint64, chang
 	return append([]*Exchange(nil), entries...), j.dropped, j.changed
 }
 
+// Last returns the newest exchange, or nil.
+func (j *Journal) Last() *Exchange {
+	j.mu.RLock()
+	defer j.mu.RUnlock()
+	if len(j.entries) == 0 {
+		return nil
+	}
+	return j.entries[len(j.entries)-1]
+}
+
 // Clear forgets every exchange. Numbers go on.
 func (j *Journal) Clear() {
 	j.mu.Lock()

@@ -54,6 +54,7 @@ type Sandbox struct {
 	keys        map[string]derive.Key          // by sim
 	mu          sync.Mutex                     // guards credentials and serialises reset, restore and policy changes
 	credentials map[string]sims.Credentials    // by sim
+	revealed    map[string]bool                // by sim
 }
 
 func (e *Engine) newSandbox(config SandboxConfig) (*Sandbox, error) {
@@ -88,7 +89,7 @@ func (s *Sandbox) seed() error {
 	if err != nil {
 		return fmt.Errorf("seed sandbox %q: %w", s.Name, err)
 	}
-	s.credentials = credentials
+	s.credentials, s.revealed = credentials, map[string]bool{}
 	return nil
 }
 
@@ -107,8 +108,19 @@ func (s *Sandbox) Seed() int64 { return s.config.Seed }
 
 // Credentials returns the ready-made credentials of a sim.
 func (s *Sandbox) Credentials(sim string) sims.Credentials {
+	p, ok := s.engine.byName[sim]
+	if !ok {
+		return nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if p.Reveal != nil && !s.revealed[sim] {
+		_ = s.View(func(tx store.Tx) error { // a sandbox that is gone reveals nothing
+			p.Reveal(s.Env(p, tx), s.credentials[sim])
+			return nil
+		})
+		s.revealed[sim] = true
+	}
 	return maps.Clone(s.credentials[sim])
 }
 

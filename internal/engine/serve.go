@@ -177,6 +177,11 @@ func (req *request) authenticateAll(requirements []contract.Requirement) error {
 // validate decodes the body once and holds parameters and body against the document.
 func (req *request) validate() error {
 	req.call.Tx = noTx{}
+	if req.provider.Headers != nil {
+		if err := req.provider.Headers(req.call); err != nil {
+			return err
+		}
+	}
 	if _, err := req.call.Decoded(); err != nil {
 		return err
 	}

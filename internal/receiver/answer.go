@@ -67,14 +67,10 @@ func pause(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return true
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	end, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	<-end.Done()
+	return ctx.Err() == nil
 }
 
 // bare plays a reply that net/http would not send.
@@ -132,12 +128,12 @@ func (a *answer) head(length int) []byte {
 }
 
 func (a *answer) resetDuring(conn net.Conn) {
-	head, body := a.head(len(a.reply.Body)), a.reply.Body
-	sent := append(head, body[:len(body)/2]...)
+	body := a.reply.Body
+	sent := a.head(len(body))
 	if body == "" {
-		sent = head[:len(head)/2]
+		sent = sent[:len(sent)/2]
 	}
-	_, _ = conn.Write(sent)
+	_, _ = conn.Write(append(sent, body[:len(body)/2]...))
 	reset(conn)
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
@@ -28,15 +27,18 @@ func TestReply(t *testing.T) {
 		want  string
 	}{
 		{
-			"an empty reply is a 200 with the world's date", Reply{},
+			"an empty reply is a 200 with the world's date",
+			Reply{},
 			"HTTP/1.1 200 OK\r\nDate: " + worldDate + "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
 		},
 		{
-			"status", Reply{Status: 503},
+			"status",
+			Reply{Status: 503},
 			"HTTP/1.1 503 Service Unavailable\r\nDate: " + worldDate + "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
 		},
 		{
-			"body, as plain text", Reply{Body: "ok"},
+			"body, as plain text",
+			Reply{Body: "ok"},
 			"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nDate: " + worldDate +
 				"\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok",
 		},
@@ -47,27 +49,32 @@ func TestReply(t *testing.T) {
 				"\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}",
 		},
 		{
-			"redirect is a 302 to the location", Reply{Fault: Redirect, Location: "http://127.0.0.1:1/x"},
+			"redirect is a 302 to the location",
+			Reply{Fault: Redirect, Location: "http://127.0.0.1:1/x"},
 			"HTTP/1.1 302 Found\r\nDate: " + worldDate +
 				"\r\nLocation: http://127.0.0.1:1/x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
 		},
 		{
-			"redirect with a status", Reply{Fault: Redirect, Location: "/x", Status: 307},
+			"redirect with a status",
+			Reply{Fault: Redirect, Location: "/x", Status: 307},
 			"HTTP/1.1 307 Temporary Redirect\r\nDate: " + worldDate +
 				"\r\nLocation: /x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
 		},
 		{
-			"informational is a 103, then the answer", Reply{Fault: Informational, Status: 202},
+			"informational is a 103, then the answer",
+			Reply{Fault: Informational, Status: 202},
 			"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 202 Accepted\r\nDate: " + worldDate +
 				"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
 		},
 		{
-			"dribble is a whole answer", Reply{Fault: Dribble, Status: 404, Body: "no", Header: map[string]string{"X-A": "b"}},
+			"dribble is a whole answer",
+			Reply{Fault: Dribble, Status: 404, Body: "no", Header: map[string]string{"X-A": "b"}},
 			"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 2\r\nContent-Type: text/plain; charset=utf-8" +
 				"\r\nDate: " + worldDate + "\r\nX-A: b\r\n\r\nno",
 		},
 		{
-			"truncate promises more than it sends", Reply{Fault: Truncate, Status: 201, Body: "half"},
+			"truncate promises more than it sends",
+			Reply{Fault: Truncate, Status: 201, Body: "half"},
 			"HTTP/1.1 201 Created\r\nConnection: close\r\nContent-Length: 20\r\nContent-Type: text/plain; charset=utf-8" +
 				"\r\nDate: " + worldDate + "\r\n\r\nhalf",
 		},
@@ -93,12 +100,14 @@ func TestReset(t *testing.T) {
 	}{
 		{"reset_before sends nothing", Reply{Fault: ResetBefore}, ""},
 		{
-			"reset_during sends the head and half of the body", Reply{Fault: ResetDuring, Status: 500, Body: "abcdef"},
+			"reset_during sends the head and half of the body",
+			Reply{Fault: ResetDuring, Status: 500, Body: "abcdef"},
 			"HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\nContent-Length: 6" +
 				"\r\nContent-Type: text/plain; charset=utf-8\r\nDate: " + worldDate + "\r\n\r\nabc",
 		},
 		{
-			"reset_during without a body sends half of the head", Reply{Fault: ResetDuring},
+			"reset_during without a body sends half of the head",
+			Reply{Fault: ResetDuring},
 			"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Len",
 		},
 	}
@@ -132,10 +141,7 @@ func TestDelay(t *testing.T) {
 		t.Parallel()
 		for _, kind := range []TLS{Plain, SelfSigned} {
 			r := open(t, Config{Spec: Spec{TLS: kind, Script: Script{Replies: []Reply{{Fault: Dribble, Delay: "1ms"}}}}})
-			var conn net.Conn = dial(t, r)
-			if kind == SelfSigned {
-				conn = dialTLS(t, r)
-			}
+			conn := connect(t, r)
 			started := clock.WallNow()
 			send(t, conn, "")
 			got, err := io.ReadAll(conn)
@@ -192,14 +198,11 @@ func TestClientGone(t *testing.T) {
 			t.Run("tls "+string(kind)+" fault "+string(reply.Fault), func(t *testing.T) {
 				t.Parallel()
 				r := open(t, Config{Spec: Spec{TLS: kind, Script: Script{Replies: []Reply{reply}}}})
-				var conn net.Conn = dial(t, r)
-				if kind == SelfSigned {
-					conn = dialTLS(t, r)
-				}
+				conn := connect(t, r)
 				send(t, conn, "hello")
 				require.NoError(t, r.Wait(t.Context(), 1))
 				require.NoError(t, conn.Close())
-				waitEnded(r)
+				requireEnded(t, r)
 			})
 		}
 	}
@@ -208,12 +211,10 @@ func TestClientGone(t *testing.T) {
 func TestHuge(t *testing.T) {
 	t.Parallel()
 	r := openWith(t, Reply{Fault: Huge, Status: 500, Header: map[string]string{"X-A": "b"}})
-	res, err := post(t, client(t), r)
+	got, err := post(t, client(t), r)
 	require.NoError(t, err)
-	n, err := io.Copy(io.Discard, res.Body)
-	require.NoError(t, err)
-	require.Equal(t, int64(64<<20), n)
-	require.Equal(t, []any{500, int64(-1), "b"}, []any{res.StatusCode, res.ContentLength, res.Header.Get("X-A")})
+	require.Equal(t, []any{500, 64 << 20, int64(-1), "b"},
+		[]any{got.status, len(got.body), got.length, got.header.Get("X-A")})
 }
 
 // How the faults look through Go's client, which is what delivers.
@@ -221,11 +222,9 @@ func TestFaultsThroughHTTPClient(t *testing.T) {
 	t.Parallel()
 	t.Run("truncate is an unexpected EOF", func(t *testing.T) {
 		t.Parallel()
-		res, err := post(t, client(t), openWith(t, Reply{Fault: Truncate, Body: "half"}))
-		require.NoError(t, err)
-		body, err := io.ReadAll(res.Body)
+		got, err := post(t, client(t), openWith(t, Reply{Fault: Truncate, Body: "half"}))
 		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
-		require.Equal(t, "half", string(body))
+		require.Equal(t, "half", got.body)
 	})
 	t.Run("garbage is a malformed response", func(t *testing.T) {
 		t.Parallel()
@@ -246,10 +245,10 @@ func TestFaultsThroughHTTPClient(t *testing.T) {
 				return nil
 			},
 		})
-		res, err := postContext(ctx, t, client(t), openWith(t, Reply{Fault: Informational, Status: 202}))
+		got, err := postContext(ctx, t, client(t), openWith(t, Reply{Fault: Informational, Status: 202}))
 		require.NoError(t, err)
 		require.Equal(t, []int{http.StatusEarlyHints}, early)
-		require.Equal(t, 202, res.StatusCode)
+		require.Equal(t, 202, got.status)
 	})
 	t.Run("hang runs into the client's time limit", func(t *testing.T) {
 		t.Parallel()

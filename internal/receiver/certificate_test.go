@@ -21,9 +21,9 @@ func TestTLS(t *testing.T) {
 	t.Run("trusted is accepted by who trusts the CA", func(t *testing.T) {
 		t.Parallel()
 		r := secured(t, Trusted)
-		res, err := post(t, client(t, ca.Certificate), r)
+		got, err := post(t, client(t, ca.Certificate), r)
 		require.NoError(t, err)
-		require.Equal(t, 201, res.StatusCode)
+		require.Equal(t, 201, got.status)
 		require.Contains(t, r.URL(), "https://127.0.0.1:")
 	})
 	t.Run("trusted is refused by who does not", func(t *testing.T) {
@@ -39,9 +39,9 @@ func TestTLS(t *testing.T) {
 	t.Run("self_signed is accepted by who knows the certificate", func(t *testing.T) {
 		t.Parallel()
 		r := secured(t, SelfSigned)
-		res, err := post(t, client(t, r.Certificate()), r)
+		got, err := post(t, client(t, r.Certificate()), r)
 		require.NoError(t, err)
-		require.Equal(t, 201, res.StatusCode)
+		require.Equal(t, 201, got.status)
 	})
 	t.Run("expired is refused for its dates", func(t *testing.T) {
 		t.Parallel()
@@ -68,7 +68,7 @@ func TestTLS(t *testing.T) {
 		r := secured(t, HandshakeCut)
 		_, err := post(t, client(t, ca.Certificate), r)
 		require.ErrorIs(t, err, syscall.ECONNRESET)
-		waitEnded(r)
+		requireEnded(t, r)
 		require.Equal(t, []uint64{1, 0}, []uint64{r.Info().Connections, r.Info().Requests})
 	})
 	t.Run("plain HTTP has no certificate", func(t *testing.T) {

@@ -63,6 +63,15 @@ func dialTLS(t *testing.T, r *Receiver) *tls.Conn {
 	return conn
 }
 
+// connect is dial or dialTLS, as the receiver is.
+func connect(t *testing.T, r *Receiver) net.Conn {
+	t.Helper()
+	if r.Certificate() != nil {
+		return dialTLS(t, r)
+	}
+	return dial(t, r)
+}
+
 // send writes a request after whose answer the connection closes.
 func send(t *testing.T, conn net.Conn, body string) {
 	t.Helper()
@@ -114,25 +123,38 @@ func client(t *testing.T, roots ...*x509.Certificate) *http.Client {
 	}
 }
 
-// post sends a request with a client; the answer's body is closed with the test.
-func post(t *testing.T, c *http.Client, r *Receiver) (*http.Response, error) {
+// answered is an answer as net/http understands it.
+type answered struct {
+	status int
+	length int64 // Content-Length; -1 when there was none
+	header http.Header
+	body   string
+}
+
+func post(t *testing.T, c *http.Client, r *Receiver) (answered, error) {
 	t.Helper()
 	return postContext(t.Context(), t, c, r)
 }
 
-func postContext(ctx context.Context, t *testing.T, c *http.Client, r *Receiver) (*http.Response, error) {
+// postContext returns what arrived of an answer, also with an error.
+func postContext(ctx context.Context, t *testing.T, c *http.Client, r *Receiver) (answered, error) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.URL()+"/hook", strings.NewReader("hello"))
 	require.NoError(t, err)
 	res, err := c.Do(req)
-	if err == nil {
-		t.Cleanup(func() { _ = res.Body.Close() })
+	if err != nil {
+		return answered{}, err
 	}
-	return res, err
+	defer func() { _ = res.Body.Close() }()
+	body, err := io.ReadAll(res.Body)
+	return answered{status: res.StatusCode, length: res.ContentLength, header: res.Header, body: string(body)}, err
 }
 
-// waitEnded returns when the receiver, still up, holds no connection any more.
-func waitEnded(r *Receiver) { r.serving.conns.Wait() }
+// requireEnded waits until the receiver, still up, holds no connection any more.
+func requireEnded(t *testing.T, r *Receiver) {
+	t.Helper()
+	require.Eventually(t, func() bool { return r.Info().Open == 0 }, 30*time.Second, time.Millisecond)
+}
 
 // requireNothingYet proves that no answer has come.
 func requireNothingYet(t *testing.T, conn net.Conn) {

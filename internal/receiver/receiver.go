@@ -59,6 +59,7 @@ type Info struct {
 	Requests    uint64 `json:"requests"`    // how many arrived in all
 	Dropped     uint64 `json:"dropped"`     // how many of them are no longer kept
 	Connections uint64 `json:"connections"` // how many were accepted, with or without a request
+	Open        int64  `json:"open"`        // how many of them have not ended yet
 }
 
 // Receiver is one customer endpoint. Its methods are safe for concurrent use.
@@ -69,6 +70,7 @@ type Receiver struct {
 	port        *port
 	requests    *requestLog
 	connections atomic.Uint64
+	open        atomic.Int64
 
 	life    sync.Mutex // one SetScript or Close at a time: both may wait for connections to end
 	serving *serving   // nil while down or closed
@@ -144,7 +146,10 @@ func (r *Receiver) Info() Info {
 	spec.Script = r.script.clone()
 	r.mu.Unlock()
 	arrived, dropped := r.requests.counts()
-	return Info{Spec: spec, URL: r.URL(), Requests: arrived, Dropped: dropped, Connections: r.connections.Load()}
+	return Info{
+		Spec: spec, URL: r.URL(), Requests: arrived, Dropped: dropped,
+		Connections: r.connections.Load(), Open: r.open.Load(),
+	}
 }
 
 // Requests returns the kept requests with a number above after, oldest first, and how many were dropped in all. What

@@ -1,12 +1,12 @@
 package receiver
 
 import (
-	"encoding/json"
-	"errors"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/mocksrv/mocksrv/internal/strictjson"
 )
 
 func TestScript(t *testing.T) {
@@ -87,16 +87,16 @@ func TestScriptIsPlainJSON(t *testing.T) {
 	const want = `{"name":"shop","address":"127.0.0.1:0","tls":"self_signed","script":{"replies":[{"times":2,` +
 		`"status":307,"header":{"X-A":"b"},"body":"x","delay":"2s","fault":"redirect","location":"/"},` +
 		`{"fault":"reset_before"}],"then":"loop"},"keep_requests":5,"keep_bytes":6}`
-	data, err := json.Marshal(spec)
+	data, err := strictjson.Encode(spec)
 	require.NoError(t, err)
 	require.Equal(t, want, string(data))
 	var back Spec
-	require.NoError(t, json.Unmarshal(data, &back))
+	require.NoError(t, strictjson.Unmarshal(data, &back))
 	require.Equal(t, spec, back)
 
-	data, err = json.Marshal(Spec{Script: Script{Down: true}})
+	data, err = strictjson.Encode(Spec{Script: Script{Down: true}})
 	require.NoError(t, err)
-	require.JSONEq(t, `{"script":{"down":true}}`, string(data))
+	require.Equal(t, `{"script":{"down":true}}`, string(data))
 }
 
 func TestValidation(t *testing.T) {
@@ -210,6 +210,6 @@ func TestValidationNamesEverythingThatIsWrong(t *testing.T) {
 		`replies[1].fault: saw "y`+strings.Repeat("é", 39)+`…, want one of "", "reset_before", "reset_during", "hang", `+
 		`"dribble", "truncate", "garbage", "informational", "redirect", "huge"`)
 	var invalid *InvalidError
-	require.True(t, errors.As(err, &invalid))
+	require.ErrorAs(t, err, &invalid)
 	require.Len(t, invalid.Fields, 3)
 }

@@ -3,8 +3,7 @@ package receiver
 import (
 	"context"
 	"crypto/tls"
-	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -16,23 +15,25 @@ const headerTimeout = time.Minute
 
 // serving is a receiver while it is up: from one listen to the end of the last of its connections.
 type serving struct {
-	server *http.Server
-	cancel context.CancelFunc // ends what waits
-	ctx    context.Context    // ended by cancel
-	ended  chan struct{}      // closed when no connection is accepted any more
-	conns  sync.WaitGroup     // connections, and whatever else runs for them
+	receiver *Receiver
+	server   *http.Server
+	atStop   func(func()) (keep func() bool) // runs a function at stop, unless keep comes first
+	cancel   context.CancelFunc              // ends what waits
+	deaf     chan struct{}                   // closed when no connection is accepted any more
+	conns    sync.WaitGroup                  // connections, and whatever else runs for them
 }
 
 // serve answers what arrives at a listener until stop.
 func serve(listener net.Listener, config *tls.Config, r *Receiver) *serving {
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &serving{cancel: cancel, ctx: ctx, ended: make(chan struct{})}
+	s := &serving{receiver: r, cancel: cancel, deaf: make(chan struct{})}
+	s.atStop = func(f func()) func() bool { return context.AfterFunc(ctx, f) }
 	s.server = &http.Server{
-		Handler:           http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { s.handle(r, w, req) }),
+		Handler:           http.HandlerFunc(s.handle),
 		ReadHeaderTimeout: headerTimeout,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
-		ConnState:         func(_ net.Conn, state http.ConnState) { s.count(r, state) },
-		ErrorLog:          log.New(io.Discard, "", 0), // clients that go away are what receivers are for
+		ConnState:         func(_ net.Conn, state http.ConnState) { s.count(state) },
+		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug), // clients that go away are what receivers are for
 
 		DisableGeneralOptionsHandler: true, // OPTIONS * is a request like others
 	}
@@ -40,38 +41,45 @@ func serve(listener net.Listener, config *tls.Config, r *Receiver) *serving {
 		listener = tls.NewListener(listener, config)
 	}
 	go func() {
-		defer close(s.ended)
+		defer close(s.deaf)
 		_ = s.server.Serve(listener) // returns when stopped; there is no other way out
 	}()
 	return s
 }
 
 // count follows the connections net/http owns. Those taken over count until they are given back.
-func (s *serving) count(r *Receiver, state http.ConnState) {
+func (s *serving) count(state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		s.conns.Add(1)
-		r.connections.Add(1)
+		s.receiver.open.Add(1)
+		s.receiver.connections.Add(1)
 	case http.StateClosed:
-		s.conns.Done()
+		s.ended()
 	case http.StateActive, http.StateIdle, http.StateHijacked:
 	}
+}
+
+// ended counts a connection out.
+func (s *serving) ended() {
+	s.receiver.open.Add(-1)
+	s.conns.Done()
 }
 
 // stop cuts every connection and returns when nothing runs any more. Connections are closed before what waits is
 // woken, so that nobody hears an answer the script did not give.
 func (s *serving) stop() {
 	_ = s.server.Close()
-	<-s.ended
+	<-s.deaf
 	_ = s.server.Close() // a connection that was being accepted during the first
 	s.cancel()
 	s.conns.Wait()
 }
 
-func (s *serving) handle(r *Receiver, w http.ResponseWriter, req *http.Request) {
+func (s *serving) handle(w http.ResponseWriter, req *http.Request) {
 	got := readRequest(req)
-	got.At = r.now()
-	reply := r.take(got)
+	got.At = s.receiver.now()
+	reply := s.receiver.take(got)
 	a := &answer{serving: s, w: w, reply: reply, at: got.At}
 	if got.Error != "" {
 		a.cut()
@@ -87,16 +95,16 @@ func (s *serving) takeOver(w http.ResponseWriter) (conn net.Conn, release func()
 		panic(http.ErrAbortHandler)
 	}
 	s.conns.Add(1)
-	stop := context.AfterFunc(s.ctx, func() {
+	keep := s.atStop(func() {
 		defer s.conns.Done()
 		_ = bare(conn).Close()
 	})
 	return conn, func() {
-		if stop() {
+		if keep() {
 			s.conns.Done()
 		}
 		_ = conn.Close()
-		s.conns.Done() // for net/http, which forgot it
+		s.ended() // net/http, which forgot it, will not say so
 	}
 }
 

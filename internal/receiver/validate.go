@@ -241,8 +241,8 @@ func validAddress(text string) bool {
 }
 
 func validHeaderName(name string) bool {
-	const token = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	return name != "" && onlyOf(name, token)
+	const allowed = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	return name != "" && onlyOf(name, allowed)
 }
 
 func validHeaderValue(value string) bool {

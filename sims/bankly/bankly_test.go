@@ -26,7 +26,7 @@ func TestMessagesArePlainData(t *testing.T) {
 	before := found(w)
 	require.Equal(t, "00:01:00", before["elapsedEventCapture"])
 	require.Equal(t, "00:00:00.0015000", before["elapsedHttpCall"])
-	require.Equal(t, 1.0, before["retryCount"])
+	require.EqualValues(t, 1, before["retryCount"])
 	state, err := w.Sandbox.Export()
 	require.NoError(t, err)
 	require.NoError(t, w.Sandbox.Import(state))
@@ -39,4 +39,20 @@ func record(w *simtest.World, r sims.DeliveryRecord) {
 		w.Provider.Delivery.Record(w.Sandbox.Env(w.Provider, tx), r)
 		return nil
 	}))
+}
+
+// TestDroppedBeforeItsFirstAttempt: such a message never was (delivery-disabled-events), one that was attempted stays.
+func TestDroppedBeforeItsFirstAttempt(t *testing.T) {
+	t.Parallel()
+	w := simtest.New(t, bankly.New())
+	r := sims.DeliveryRecord{ID: "dlv_1", Event: sims.Event{Type: tedIn, Group: "Ted"}, Endpoint: sims.Endpoint{WebhookID: made(w), URL: hook}}
+	before := w.Dump()
+	for _, r.State = range []string{"pending", "dropped"} {
+		record(w, r)
+		require.Empty(t, members(listed(w, search, days()), "id"))
+	}
+	require.Equal(t, before, w.Dump())
+	r.Attempts, r.LastAt = 1, simtest.Start()
+	record(w, r)
+	require.Equal(t, "Failed", found(w)["state"])
 }

@@ -218,7 +218,7 @@ const uniqueByAddress = "event_context_uri"
 
 // checkUnique obeys duplicate and duplicate-key.
 func checkUnique(c *sims.Call, w configuration) error {
-	key := ""
+	var key string
 	switch c.Policies.Enum("unique_by") {
 	case "event_context":
 		key = eventKey(w.Context, w.EventName)

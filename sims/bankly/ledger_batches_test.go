@@ -29,10 +29,15 @@ func batchRequest(w *simtest.World) {
 		changes []any
 		want    int
 	}{
-		{nil, 4}, {[]any{"eventNames", []any{}}, 4},
-		{[]any{"context", "Ted"}, 3}, {[]any{"context", "ted"}, 0},
-		{[]any{"eventNames", []any{tedIn}}, 2}, {[]any{"eventNames", []any{tedIn, pixIn, "X"}}, 3}, {[]any{"eventNames", []any{"X"}}, 0},
-		{[]any{"eventState", "Failed"}, 2}, {[]any{"eventState", "Success"}, 2},
+		{nil, 4},
+		{[]any{"eventNames", []any{}}, 4},
+		{[]any{"context", "Ted"}, 3},
+		{[]any{"context", "ted"}, 0},
+		{[]any{"eventNames", []any{tedIn}}, 2},
+		{[]any{"eventNames", []any{tedIn, pixIn, "X"}}, 3},
+		{[]any{"eventNames", []any{"X"}}, 0},
+		{[]any{"eventState", "Failed"}, 2},
+		{[]any{"eventState", "Success"}, 2},
 		{[]any{"eventState", "Failed", "context", "Ted", "eventNames", []any{"TED_CASH_IN_WAS_RECEIVED"}}, 1},
 		{[]any{"endDate", "2026-01-07"}, 0},
 	} {
@@ -53,6 +58,7 @@ func batchContext(w *simtest.World) {
 }
 
 func batchReply(w *simtest.World) {
+	requireHeldIsPassedOver(w)
 	w.SetPolicy("disabled_events", "hold")
 	w.SetPolicy("unique_by", "none")
 	good, slow := w.Receive(nil), w.Receive(failing(1000))
@@ -79,4 +85,23 @@ func batchReply(w *simtest.World) {
 	bare := `{"id":"` + other + `","startDate":"2026-01-05","endDate":"2026-01-11","total":1,"createdAt":"2026-01-08T10:30:01.25"}`
 	second.Is(202, `{"data":`+bare+`,"links":[]}`)
 	listed(w, searchBatches, days()).Is(200, `{"data":[`+shown+`,`+bare+`],"links":[],"meta":{"page":1,"pageSize":10,"total":2}}`)
+}
+
+// requireHeldIsPassedOver has a message held although its configuration is enabled: by a block.
+func requireHeldIsPassedOver(w *simtest.World) {
+	w.T.Helper()
+	for name, value := range map[string]any{"block_limit": 1, "while_blocked": "hold", "retry_schedule": []any{}} {
+		w.SetPolicy(name, value)
+		defer w.SetPolicy(name, nil)
+	}
+	w.SetNow(simtest.Start().AddDate(0, 0, -20))
+	made(w, "eventName", pixIn, "context", "Pix", "uri", w.Receive(answering(500)).URL)
+	for range 3 {
+		w.Emit(simtest.Event{Type: pixIn})
+	}
+	in := object{"startDate": "2025-12-19", "endDate": "2025-12-19", "context": "Pix"}
+	held := listed(w, search, map[string]string{"startDate": "2025-12-19", "endDate": "2025-12-19", "state": "Hold"})
+	require.EqualValues(w.T, 1, held.Get("meta.total"))
+	require.EqualValues(w.T, 2, post(w, batch, in).OK().Get("data.total"))
+	w.SetNow(simtest.Start())
 }

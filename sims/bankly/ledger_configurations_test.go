@@ -6,7 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/mocksrv/mocksrv/internal/strictjson"
+	"github.com/mocksrv/mocksrv/internal/store"
+	"github.com/mocksrv/mocksrv/sims"
 	"github.com/mocksrv/mocksrv/sims/simtest"
 )
 
@@ -33,13 +34,6 @@ func configurationTests() tests {
 		"toggle":               toggle,
 		"delete":               deletion,
 	}
-}
-
-func encoded(w *simtest.World, v any) []byte {
-	w.T.Helper()
-	data, err := strictjson.Encode(v)
-	require.NoError(w.T, err)
-	return data
 }
 
 func createFields(w *simtest.World) {
@@ -296,6 +290,10 @@ func deletion(w *simtest.World) {
 	on(w, get, id).Is(404, notFound)
 	require.Equal(w.T, "dropped", string(w.Deliveries()[0].State))
 	require.Empty(w.T, w.Idle())
+	require.NoError(w.T, w.Sandbox.View(func(tx store.Tx) error {
+		require.Zero(w.T, sims.HealthTable(w.Sandbox.Env(w.Provider, tx).Tx).Count(""))
+		return nil
+	}))
 	require.Equal(w.T, []any{"Failed"}, members(listed(w, search, days()), "state"))
 	require.NotEqual(w.T, id, made(w, "uri", receiver.URL))
 }

@@ -165,6 +165,15 @@ func deliveryDisabledEvents(w *simtest.World) {
 	require.EqualValues(w.T, 2, sent.Get("meta.total"))
 	require.Equal(w.T, "01:00:00", sent.Get("data.1.elapsedEventCapture"))
 	require.Equal(w.T, "2026-01-08T12:30:00.25", sent.Get("data.1.sentDate"))
+
+	failing := made(w, "uri", w.Receive(answering(500)).URL, "eventName", pixIn, "context", "Pix")
+	w.Emit(simtest.Event{Type: pixIn})
+	for _, change := range []string{disable, remove} { // one that was attempted is held alike, for good when it is deleted
+		on(w, change, failing).OK()
+		held = listed(w, search, days("eventName", pixIn))
+		require.Equal(w.T, []any{"Hold"}, members(held, "state"))
+		require.NotContains(w.T, string(held.Body), "sentDate")
+	}
 }
 
 func deliveryOrder(w *simtest.World) {

@@ -26,10 +26,8 @@ func listTests() tests {
 // many makes n things that a list shows.
 func many(w *simtest.World, operation string, n int) {
 	w.T.Helper()
-	url := ""
 	if operation == search {
-		url = w.Receive(nil).URL
-		made(w, "uri", url)
+		made(w, "uri", w.Receive(nil).URL)
 	}
 	for i := range n {
 		switch operation {

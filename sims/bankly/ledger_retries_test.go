@@ -232,9 +232,9 @@ func whileBlocked(w *simtest.World) {
 	w.SetPolicy("block_limit", 1)
 	for policy, want := range map[string]struct {
 		states []any
-		sent   int // after unblocking: the two that failed under the block's errors, and what was kept
+		sent   int // after unblocking: nothing, or the two that failed and what was kept
 	}{
-		"drop": {[]any{"Failed", "Failed"}, 2}, "hold": {[]any{"Failed", "Failed", "Hold"}, 3}, "fail": {[]any{"Failed", "Failed"}, 3},
+		"drop": {[]any{"Failed", "Failed"}, 0}, "hold": {[]any{"Failed", "Failed", "Hold"}, 3}, "fail": {[]any{"Failed", "Failed"}, 3},
 	} {
 		w.SetPolicy("while_blocked", policy)
 		receiver := w.Receive(failing(8))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/mocksrv/mocksrv/internal/strictjson"
 	"github.com/mocksrv/mocksrv/sims"
 	"github.com/mocksrv/mocksrv/sims/bankly"
 	"github.com/mocksrv/mocksrv/sims/simtest"
@@ -21,7 +22,7 @@ type tests = map[string]func(w *simtest.World)
 func TestLedger(t *testing.T) {
 	all := tests{}
 	for _, topic := range []tests{
-		authTests(), tokenTests(), requestTests(), configurationTests(), listTests(), messageTests(), batchTests(),
+		authTests(), tokenTests(), requestTests(), configurationTests(), listTests(), messageTests(), reprocessTests(), batchTests(),
 		eventTests(), deliveryTests(), retryTests(), blockTests(),
 	} {
 		maps.Copy(all, topic)
@@ -212,3 +213,10 @@ func as(token string) sims.Credentials { return sims.Credentials{"token": token}
 
 // later moves the clock without performing what is due on the way.
 func later(w *simtest.World, by time.Duration) { w.SetNow(w.Sandbox.Clock.Now().Add(by)) }
+
+func encoded(w *simtest.World, v any) []byte {
+	w.T.Helper()
+	data, err := strictjson.Encode(v)
+	require.NoError(w.T, err)
+	return data
+}

@@ -50,8 +50,7 @@ const shownKey = "shown"
 
 // messageID derives the ids of a message: one per event and configuration (delivery-idempotency-key).
 func messageID(event sims.Event, webhookID, kind string) string {
-	data := append(event.Seed[:], webhookID...)
-	return sims.Derived(sha256.Sum256(append(data, "/"+kind...))).UUID()
+	return sims.Derived(sha256.Sum256(slices.Concat(event.Seed[:], []byte(webhookID+"/"+kind)))).UUID()
 }
 
 func idempotencyKey(event sims.Event, webhookID string) string {

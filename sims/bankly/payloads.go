@@ -17,7 +17,8 @@ func content(s sims.Source) sims.Object {
 		return dict(s)
 	case "Ted":
 		return sims.Object{
-			{Name: "authenticationCode", Value: s.Fake.UUID()}, {Name: "amount", Value: money(s)},
+			{Name: "authenticationCode", Value: s.Fake.UUID()},
+			{Name: "amount", Value: money(s)},
 			{Name: "recipient", Value: sims.Object{{Name: "document", Value: cpf(s)}}},
 		}
 	case "Boleto", "SLC", "Payment":
@@ -26,8 +27,10 @@ func content(s sims.Source) sims.Object {
 		return authorization(s)
 	case "Card":
 		return sims.Object{
-			{Name: "proxy", Value: s.Fake.Numerify("2229041000#########")}, {Name: "lastFourDigits", Value: s.Fake.Numerify("####")},
-			{Name: "documentNumber", Value: cpf(s)}, {Name: "status", Value: status(s)},
+			{Name: "proxy", Value: s.Fake.Numerify("2229041000#########")},
+			{Name: "lastFourDigits", Value: s.Fake.Numerify("####")},
+			{Name: "documentNumber", Value: cpf(s)},
+			{Name: "status", Value: status(s)},
 		}
 	case "Account", "Pocket":
 		return accountChange(s)
@@ -35,7 +38,8 @@ func content(s sims.Source) sims.Object {
 		return credit(s)
 	case "Openfinance":
 		return sims.Object{
-			{Name: "consentId", Value: "urn:bankly:" + s.Fake.Numerify("########")}, {Name: "amount", Value: money(s)},
+			{Name: "consentId", Value: "urn:bankly:" + s.Fake.Numerify("########")},
+			{Name: "amount", Value: money(s)},
 			{Name: "status", Value: status(s)},
 		}
 	default:
@@ -121,13 +125,17 @@ func accountChange(s sims.Source) sims.Object {
 func credit(s sims.Source) sims.Object {
 	if s.Event.Group == "Invoice" {
 		return sims.Object{
-			{Name: "invoiceId", Value: s.Fake.UUID()}, {Name: "amount", Value: money(s)},
-			{Name: "dueDate", Value: dueDate(s)}, {Name: "status", Value: status(s)},
+			{Name: "invoiceId", Value: s.Fake.UUID()},
+			{Name: "amount", Value: money(s)},
+			{Name: "dueDate", Value: dueDate(s)},
+			{Name: "status", Value: status(s)},
 		}
 	}
 	return sims.Object{
-		{Name: "contractId", Value: s.Fake.UUID()}, {Name: "documentNumber", Value: cpf(s)},
-		{Name: "limit", Value: money(s)}, {Name: "status", Value: status(s)},
+		{Name: "contractId", Value: s.Fake.UUID()},
+		{Name: "documentNumber", Value: cpf(s)},
+		{Name: "limit", Value: money(s)},
+		{Name: "status", Value: status(s)},
 	}
 }
 

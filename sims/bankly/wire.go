@@ -193,15 +193,14 @@ func propertyName(field string) string {
 		return body
 	}
 	parts := strings.Split(field, ".")
-	name := parts[0]
-	for _, part := range parts[1:] {
+	for i, part := range parts[1:] {
 		if _, err := strconv.Atoi(part); err == nil {
-			name += "[" + part + "]"
+			parts[i+1] = "[" + part + "]"
 		} else {
-			name += "." + part
+			parts[i+1] = "." + part
 		}
 	}
-	return name
+	return strings.Join(parts, "")
 }
 
 // limit is what the schema allows: the number, or the list of values, in the engine's words about it.

@@ -29,9 +29,10 @@ func New() *sims.Sim {
 		Hosts: []string{"apitest.bts.uz:28345", "api.bts.uz:28345"},
 
 		Seed:       seed,
+		Reveal:     reveal,
 		Credential: credential,
 		Auth:       map[string]sims.AuthFunc{"bearerAuth": checkBearer},
-		Check:      checkAccept,
+		Headers:    checkAccept,
 		Ops: map[string]sims.Handler{
 			"configureWebhook":       configureWebhook,
 			"configureWebhookByPost": configureWebhook,

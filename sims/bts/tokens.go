@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -47,6 +48,20 @@ func tokens(tx sims.Tx) sims.Table[token] { return sims.TableOf[token](tx, "toke
 func digest(jwt string) string {
 	sum := sha256.Sum256([]byte(jwt))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// issued finds what is known of a token: one that was issued here, or the ready-made one, which no row remembers and
+// whose signature proves it.
+func issued(tx sims.Tx, jwt string) (token, bool) {
+	if t, ok := tokens(tx).Get(digest(jwt)); ok {
+		return t, true
+	}
+	ready := unverified(jwt)
+	a, ok := accounts(tx).First("uid/" + ready.UID)
+	if !ok || ready != readyClaims(a) || !verified(jwt) {
+		return token{}, false
+	}
+	return token{Account: a.Login, Use: useAccess}, true
 }
 
 // expired obeys token-lifetime: at its last instant a token is expired.
@@ -149,6 +164,29 @@ func signed(c claims) string {
 		panic(fmt.Errorf("bts: sign a token: %w", err))
 	}
 	return text + "." + segment(signature)
+}
+
+// unverified reads the claims of a token without asking whether they are true.
+func unverified(jwt string) claims {
+	_, rest, _ := strings.Cut(jwt, ".")
+	payload, _, _ := strings.Cut(rest, ".")
+	var c claims
+	data, err := base64.RawURLEncoding.DecodeString(payload)
+	if err != nil || strictjson.Unmarshal(data, &c) != nil {
+		return claims{}
+	}
+	return c
+}
+
+// verified checks the signature of a token.
+func verified(jwt string) bool {
+	at := strings.LastIndex(jwt, ".")
+	if at < 0 {
+		return false
+	}
+	signature, err := base64.RawURLEncoding.DecodeString(jwt[at+1:])
+	sum := sha256.Sum256([]byte(jwt[:at]))
+	return err == nil && rsa.VerifyPKCS1v15(&signingKey().PublicKey, crypto.SHA256, sum[:], signature) == nil
 }
 
 func segment(data []byte) string { return base64.RawURLEncoding.EncodeToString(data) }

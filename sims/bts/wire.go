@@ -47,9 +47,6 @@ type applicationError struct {
 
 // fail renders a failure: failed validations in the envelope of the application, all else in that of the framework.
 func fail(c *sims.Call, f sims.Failure) sims.Reply {
-	if f.Kind == sims.WrongContentType || f.Kind == sims.Malformed && c.Operation != "" {
-		f = acceptFirst(c, f)
-	}
 	if f.Kind == sims.Invalid || f.Kind == sims.MissingBody {
 		return sims.Reply{Status: http.StatusUnprocessableEntity, Body: applicationError{
 			Message: textInvalid, StatusCode: http.StatusUnprocessableEntity, Errors: fieldMessages(c.Operation, f.Fields),
@@ -64,14 +61,6 @@ func fail(c *sims.Call, f sims.Failure) sims.Reply {
 		body.Type = `yii\web\` + exception(status)
 	}
 	return sims.Reply{Status: status, Header: failHeader(f, status), Body: body}
-}
-
-// acceptFirst obeys check-order where nothing of ours runs before the body is decoded: in login and refresh.
-func acceptFirst(c *sims.Call, f sims.Failure) sims.Failure {
-	if first, ok := sims.AsFailure(checkAccept(c)); ok {
-		return first
-	}
-	return f
 }
 
 func statusOf(f sims.Failure) int {

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -17,6 +20,29 @@ import (
 )
 
 func TestConformance(t *testing.T) { simtest.Run(t, hsrcpay.New()) }
+
+// TestCurl pastes the line into a shell.
+func TestCurl(t *testing.T) {
+	for _, program := range []string{"sh", "curl"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skipf("no %s on this machine", program)
+		}
+	}
+	w := simtest.New(t, hsrcpay.New())
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { _ = w.Engine.Serve(rw, r) }))
+	defer server.Close()
+	line := w.Provider.Curl(server.URL+"/hsrcpay", w.Credentials)
+	out, err := exec.CommandContext(t.Context(), "sh", "-c", line).Output()
+	require.NoError(t, err)
+	require.Equal(t, `{"message":"success","success":true,"data":`+first(w)+`}`, string(out))
+}
+
+// first is the first webhook of the list, as it is answered.
+func first(w *simtest.World) string {
+	w.T.Helper()
+	body := string(w.Call(list, simtest.Request{}).OK().Body)
+	return strings.TrimSuffix(strings.TrimPrefix(body, `{"message":"success","success":true,"data":[`), `]}`)
+}
 
 type ledgerTests = map[string]func(w *simtest.World)
 

@@ -57,7 +57,6 @@ func concerned(w *simtest.World, eventType string, n int) map[string]any {
 		Data struct {
 			Object map[string]any `json:"object"`
 		} `json:"data"`
-		Rest map[string]any `json:",unknown"`
 	}
 	require.NoError(w.T, strictjson.Unmarshal([]byte(document(w, eventType, n)), &event))
 	return event.Data.Object

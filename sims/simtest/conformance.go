@@ -93,6 +93,7 @@ func (w *World) example(operation, name string) *Reply {
 	w.T.Helper()
 	op := w.Provider.Contract.Operations[operation]
 	request := w.exampleRequest(op, name)
+	w.happen(op)
 	if source, link := w.linkTo(operation); source != "" {
 		reply := w.example(source, "").OK()
 		for param, expression := range link.Parameters {
@@ -101,6 +102,18 @@ func (w *World) example(operation, name string) *Reply {
 		fillBody(request.Body, link.RequestBody, reply)
 	}
 	return w.Call(operation, request)
+}
+
+// happen makes the event that an operation needs, which no request can cause: x-mocksrv-needs-event names the operation
+// that makes the webhook, and the event.
+func (w *World) happen(op *contract.Operation) {
+	w.T.Helper()
+	needs, ok := op.Spec.Extensions["x-mocksrv-needs-event"].(map[string]any)
+	if !ok {
+		return
+	}
+	w.example(fmt.Sprint(needs["after"]), "").OK()
+	w.Emit(Event{Type: fmt.Sprint(needs["event"])})
 }
 
 // linkTo finds the operation whose reply provides what this one needs.
@@ -373,6 +386,9 @@ func eachExample(t *testing.T, sim *sims.Sim, visit func(w *World, operation, na
 func plainState(t *testing.T, sim *sims.Sim) {
 	eachExample(t, sim, func(w *World, id, name string) {
 		w.example(id, name)
+		for _, event := range w.Provider.Contract.Catalogue {
+			w.Emit(Event{Type: event.Type}) // deliveries are state, too
+		}
 		state, err := w.Sandbox.Export()
 		require.NoError(t, err)
 		before := w.Dump()

@@ -195,10 +195,9 @@ func (w *World) Send(req *http.Request) *Reply {
 	require.NoError(w.T, w.Engine.Serve(rec, req))
 	body, err := io.ReadAll(rec.Result().Body)
 	require.NoError(w.T, err)
-	entries, _, _ := w.Sandbox.Journal.Read(0)
 	reply := &Reply{t: w.T, Status: rec.Code, Header: rec.Header(), Body: body}
-	if len(entries) > 0 {
-		reply.Refusal = entries[len(entries)-1].Refusal
+	if last := w.Sandbox.Journal.Last(); last != nil {
+		reply.Refusal = last.Refusal
 	}
 	return reply
 }

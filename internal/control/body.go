@@ -1,0 +1,228 @@
+package control
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mocksrv/mocksrv/client"
+	"github.com/mocksrv/mocksrv/internal/strictjson"
+)
+
+// read decodes a JSON body strictly. An empty body leaves v as it is.
+func read(c *call, v any) error {
+	data, err := io.ReadAll(http.MaxBytesReader(nil, c.Body, MaxBody))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return client.Problem{
+			Title: "body too large", Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("a body has at most %d bytes", MaxBody),
+		}
+	case err != nil:
+		return client.Problem{Title: "invalid body", Status: http.StatusBadRequest, Detail: "the body ended early: " + err.Error()}
+	case strings.TrimSpace(string(data)) == "":
+		return nil
+	}
+	plain, err := strictjson.Decode(data)
+	if err != nil {
+		return client.Problem{Title: "invalid body", Status: http.StatusBadRequest, Detail: err.Error()}
+	}
+	if wrong := misfits("", plain, reflect.TypeOf(v)); len(wrong) > 0 {
+		return invalidFields(wrong)
+	}
+	if err := strictjson.UnmarshalKnown(data, v); err != nil {
+		return invalid("body", err.Error())
+	}
+	return nil
+}
+
+// invalidFields is a problem with several fields.
+func invalidFields(wrong []client.ProblemField) client.Problem {
+	details := make([]string, len(wrong))
+	for i, f := range wrong {
+		details[i] = f.Field + ": " + f.Detail
+	}
+	return client.Problem{
+		Title: "invalid request", Status: http.StatusUnprocessableEntity, Detail: strings.Join(details, "; "), Errors: wrong,
+	}
+}
+
+// misfits says where plain data does not fit the Go type that it is about to be read into. null fits everywhere: it is
+// the same as leaving out.
+func misfits(path string, value any, t reflect.Type) []client.ProblemField {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch {
+	case value == nil || t.Kind() == reflect.Interface || t.Name() == "Value": // jsontext.Value is looked at by whoever asked for it
+		return nil
+	case t == reflect.TypeFor[time.Time]():
+		return instantMisfit(path, value)
+	case t.Kind() == reflect.Struct:
+		return objectMisfits(path, value, t)
+	case t.Kind() == reflect.Slice:
+		return listMisfits(path, value, t)
+	case t.Kind() == reflect.Map:
+		return mapMisfits(path, value, t)
+	case !isKind(value, t.Kind()):
+		return misfit(path, value, kindName(t.Kind()))
+	}
+	return nil
+}
+
+func misfit(path string, value any, want string) []client.ProblemField {
+	if path == "" {
+		path = "body"
+	}
+	seen, err := strictjson.Encode(value)
+	if err != nil {
+		seen = []byte("something else")
+	}
+	return []client.ProblemField{{Field: path, Detail: fmt.Sprintf("%s is not %s", shorten(string(seen)), want)}}
+}
+
+func instantMisfit(path string, value any) []client.ProblemField {
+	const want = "an RFC 3339 instant such as 2026-01-08T10:30:00Z"
+	word, ok := value.(string)
+	if _, err := time.Parse(time.RFC3339Nano, word); !ok || err != nil {
+		return misfit(path, value, want)
+	}
+	return nil
+}
+
+func objectMisfits(path string, value any, t reflect.Type) []client.ProblemField {
+	object, ok := value.(map[string]any)
+	if !ok {
+		return misfit(path, value, "an object")
+	}
+	members := membersOf(t)
+	var wrong []client.ProblemField
+	for _, name := range sortedNames(object) {
+		if member, known := members[name]; known {
+			wrong = append(wrong, misfits(join(path, name), object[name], member)...)
+			continue
+		}
+		wrong = append(wrong, unknown(join(path, name), name, "member", sortedNames(members)))
+	}
+	return wrong
+}
+
+// membersOf returns the members of the JSON form of a struct.
+func membersOf(t reflect.Type) map[string]reflect.Type {
+	members := map[string]reflect.Type{}
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		members[name] = t.Field(i).Type
+	}
+	return members
+}
+
+func listMisfits(path string, value any, t reflect.Type) []client.ProblemField {
+	list, ok := value.([]any)
+	if !ok {
+		return misfit(path, value, "a list")
+	}
+	var wrong []client.ProblemField
+	for i, item := range list {
+		wrong = append(wrong, misfits(fmt.Sprintf("%s[%d]", path, i), item, t.Elem())...)
+	}
+	return wrong
+}
+
+func mapMisfits(path string, value any, t reflect.Type) []client.ProblemField {
+	object, ok := value.(map[string]any)
+	if !ok {
+		return misfit(path, value, "an object")
+	}
+	var wrong []client.ProblemField
+	for _, name := range sortedNames(object) {
+		wrong = append(wrong, misfits(join(path, name), object[name], t.Elem())...)
+	}
+	return wrong
+}
+
+func isKind(value any, kind reflect.Kind) bool {
+	switch v := value.(type) {
+	case string:
+		return kind == reflect.String
+	case bool:
+		return kind == reflect.Bool
+	case float64:
+		const exact = 1 << 63
+		return (kind == reflect.Int || kind == reflect.Int64) && v >= -exact && v < exact && v == float64(int64(v))
+	}
+	return false
+}
+
+func kindName(kind reflect.Kind) string {
+	switch kind {
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	default:
+		return "a whole number"
+	}
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+// unknown is a name that is none of the known ones.
+func unknown(field, name, what string, known []string) client.ProblemField {
+	return client.ProblemField{Field: field, Detail: fmt.Sprintf("there is no %s %q%s", what, shorten(name), suggest(name, known)), Valid: known}
+}
+
+// suggest offers the most similar of the known names, if it is similar enough to be what was meant.
+func suggest(wrong string, known []string) string {
+	if len(known) == 0 || len(wrong) > 100 {
+		return ""
+	}
+	lower := strings.ToLower(wrong)
+	nearest := slices.MinFunc(known, func(a, b string) int {
+		return distance(strings.ToLower(a), lower) - distance(strings.ToLower(b), lower)
+	})
+	if distance(strings.ToLower(nearest), lower) > max(len(nearest)/2, 1) {
+		return ""
+	}
+	return fmt.Sprintf("; did you mean %q?", nearest)
+}
+
+// distance is how many letters differ, at least.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], cost
+		}
+	}
+	return row[len(b)]
+}
+
+// maxSeen is how much of a wrong value is repeated in a problem.
+const maxSeen = 200
+
+func shorten(text string) string {
+	if len(text) > maxSeen {
+		return strings.ToValidUTF8(text[:maxSeen], "") + "…"
+	}
+	return text
+}
