@@ -209,7 +209,7 @@ type Attempt struct {
 	Request   Message   `json:"request"`
 	Response  Message   `json:"response"`
 	Signature Signature `json:"signature"`
-	Took      string    `json:"took"` // real time
+	Took      string    `json:"took"` // on the world clock; the journal has the real time
 }
 
 // Signature says what was signed.

@@ -130,7 +130,7 @@ type DeliveryRecord struct {
 	Attempts  int
 	FirstAt   time.Time     // when the event happened
 	LastAt    time.Time     // when the last attempt was made; zero before
-	LastTook  time.Duration // what the last attempt took: derived from the seed on a frozen clock
+	LastTook  time.Duration // what the last attempt took on the world clock: nothing, where that is frozen
 	Exhausted bool          // failed, and no attempt will follow
 }
 

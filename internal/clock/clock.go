@@ -32,8 +32,11 @@ const (
 	WorldEdge Edge = "world" // the world clock plus the skew
 )
 
-// ErrTooManyAlarms ends an Advance that would not come to an end.
-var ErrTooManyAlarms = errors.New("clock: too many alarms in one advance")
+// Why an Advance ends early.
+var (
+	ErrTooManyAlarms = errors.New("clock: too many alarms in one advance") // it would not come to an end
+	ErrStopped       = errors.New("clock: stopped")
+)
 
 // Setting is the state of a world clock as plain data.
 type Setting struct {
@@ -64,13 +67,13 @@ type World struct {
 	idle    *sync.Cond
 	timer   *time.Timer
 	stopped bool
-	advance sync.Mutex // one Advance at a time
-	held    bool       // an Advance is running: it fires the alarms, nobody else
+	moving  chan struct{} // holds one token: whoever took it sets or advances the clock
+	held    bool          // an Advance is running: it fires the alarms, nobody else
 }
 
 // New returns a real world clock with a wall edge.
 func New() *World {
-	w := &World{mode: Real, edge: Wall, byID: map[uint64]*alarm{}}
+	w := &World{mode: Real, edge: Wall, byID: map[uint64]*alarm{}, moving: make(chan struct{}, 1)}
 	w.idle = sync.NewCond(&w.mu)
 	return w
 }
@@ -119,8 +122,8 @@ func (w *World) Setting() Setting {
 // Set changes the clock, also back in time. A zero Now keeps the present instant, empty Mode and Edge keep theirs.
 // Alarms keep their instants; those that are due now fire.
 func (w *World) Set(s Setting) {
-	w.advance.Lock()
-	defer w.advance.Unlock()
+	w.moving <- struct{}{}
+	defer func() { <-w.moving }()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := w.now()
@@ -227,6 +230,10 @@ func (w *World) recordAtOnce(record func()) {
 	if record != nil {
 		record()
 	}
+	w.recorded()
+}
+
+func (w *World) recorded() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.running--
@@ -256,7 +263,7 @@ func (w *World) pop() *alarm {
 
 // Advance moves the clock to an instant and performs everything due on the way, in order: the clock stands at each
 // due instant while what is due there runs, and moves on when all its outcomes are recorded. At most limit alarms
-// fire. It returns how many did.
+// fire. It returns how many did. When it ends early, with an error, the clock stands where it ended.
 func (w *World) Advance(ctx context.Context, to time.Time, limit int) (int, error) {
 	return w.move(ctx, limit, func(next time.Time) bool { return !next.After(to) }, to)
 }
@@ -266,15 +273,21 @@ func (w *World) AdvanceUntilIdle(ctx context.Context, limit int) (int, error) {
 	return w.move(ctx, limit, func(time.Time) bool { return true }, time.Time{})
 }
 
-func (w *World) move(ctx context.Context, limit int, wanted func(time.Time) bool, end time.Time) (int, error) {
-	w.advance.Lock()
-	defer w.advance.Unlock()
+func (w *World) move(ctx context.Context, limit int, wanted func(time.Time) bool, end time.Time) (fired int, err error) {
+	select {
+	case w.moving <- struct{}{}:
+		defer func() { <-w.moving }()
+	case <-ctx.Done():
+		return 0, fmt.Errorf("clock: advance waited for another one: %w", ctx.Err())
+	}
+	defer func() { w.unhold(err == nil, end) }()
 	if err := w.hold(ctx); err != nil {
 		return 0, err
 	}
-	defer w.unhold(ctx, end)
-	fired := 0
 	for {
+		if err := ctx.Err(); err != nil {
+			return fired, fmt.Errorf("clock: advance ended early: %w", err)
+		}
 		records := w.startBatch(wanted, limit-fired)
 		if len(records) == 0 {
 			return fired, w.leftOver(wanted, limit)
@@ -284,9 +297,7 @@ func (w *World) move(ctx context.Context, limit int, wanted func(time.Time) bool
 			if record := <-finished; record != nil {
 				record()
 			}
-		}
-		if err := ctx.Err(); err != nil {
-			return fired, fmt.Errorf("clock: advance ended early: %w", err)
+			w.recorded()
 		}
 	}
 }
@@ -296,20 +307,14 @@ func (w *World) hold(ctx context.Context) error {
 	w.mu.Lock()
 	w.held = true
 	w.mu.Unlock()
-	if err := w.Settle(ctx); err != nil {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.held = false
-		w.fireDue()
-		return err
-	}
-	return nil
+	return w.Settle(ctx)
 }
 
-func (w *World) unhold(ctx context.Context, end time.Time) {
+// unhold gives the alarms back. arrived: the clock goes to the end of the way.
+func (w *World) unhold(arrived bool, end time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if ctx.Err() == nil {
+	if arrived {
 		w.jump(end)
 	}
 	w.held = false
@@ -342,19 +347,23 @@ func (w *World) startBatch(wanted func(time.Time) bool, room int) []chan func() 
 		w.jump(at)
 		finished := make(chan func(), 1)
 		records = append(records, finished)
+		w.running++
 		w.pop().task(func(record func()) { finished <- record })
 	}
 	return records
 }
 
-// leftOver is an error when wanted alarms were not started for lack of room.
+// leftOver is an error when wanted alarms were not started.
 func (w *World) leftOver(wanted func(time.Time) bool, limit int) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.alarms) > 0 && !w.stopped && wanted(w.alarms[0].at) {
-		return fmt.Errorf("%w: more than %d", ErrTooManyAlarms, limit)
+	switch {
+	case len(w.alarms) == 0 || !wanted(w.alarms[0].at):
+		return nil
+	case w.stopped:
+		return ErrStopped
 	}
-	return nil
+	return fmt.Errorf("%w: more than %d", ErrTooManyAlarms, limit)
 }
 
 type alarm struct {

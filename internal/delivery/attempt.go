@@ -42,8 +42,9 @@ func (d *Dispatcher) attempt(s *engine.Sandbox, p *engine.Provider, due Delivery
 	made := Attempt{N: len(ready.delivery.Attempts) + 1, At: ready.attempt.Now}
 	started := clock.WallNow()
 	d.perform(p, ready, &made)
-	made.TookNanos = clock.WallNow().Sub(started).Nanoseconds()
-	return outcome{ok: made.Error == nil, record: func() { d.settle(s, p, ready, made) }}
+	took := clock.WallNow().Sub(started)
+	made.TookNanos = max(0, s.Clock.Now().Sub(made.At)).Nanoseconds()
+	return outcome{ok: made.Error == nil, record: func() { d.settle(s, p, ready, made, took) }}
 }
 
 // prepare reads the delivery and its endpoint. wanted: the delivery still waits for this attempt. A nil result with
@@ -153,8 +154,8 @@ func judge(p *engine.Provider, policies sims.Policies, a answer) *AttemptError {
 }
 
 // settle stores an attempt, what follows from it for the delivery and for its webhook, in one transaction.
-func (d *Dispatcher) settle(s *engine.Sandbox, p *engine.Provider, ready *prepared, made Attempt) {
-	d.journal(s, p, ready, made)
+func (d *Dispatcher) settle(s *engine.Sandbox, p *engine.Provider, ready *prepared, made Attempt, took time.Duration) {
+	d.journal(s, p, ready, made, took)
 	d.update(s, p, func(w *writer) {
 		current, ok := table(w.tx).Get(ready.delivery.ID)
 		if !ok {
@@ -262,11 +263,11 @@ func (d *Dispatcher) collect(s *engine.Sandbox, delivery Delivery, made Attempt)
 }
 
 // journal writes the attempt down: nothing leaves unjournaled.
-func (d *Dispatcher) journal(s *engine.Sandbox, p *engine.Provider, ready *prepared, made Attempt) {
+func (d *Dispatcher) journal(s *engine.Sandbox, p *engine.Provider, ready *prepared, made Attempt, took time.Duration) {
 	s.Journal.Append(&engine.Exchange{
 		At: made.At, Sim: p.Name, Direction: engine.Outbound, DeliveryID: ready.delivery.ID,
 		Method: made.Request.Method, Path: made.Request.URL,
 		Request: engine.Message{Header: made.Request.Header, Body: made.Request.Body}, Status: made.Status,
-		Response: engine.Message{Header: made.Response.Header, Body: made.Response.Body}, Took: made.Took(),
+		Response: engine.Message{Header: made.Response.Header, Body: made.Response.Body}, Took: took,
 	})
 }

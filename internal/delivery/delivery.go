@@ -55,10 +55,10 @@ type Attempt struct {
 	Status    int            `json:"status,omitzero"` // 0: no answer
 	Error     *AttemptError  `json:"error,omitzero"`  // nil: delivered
 	Response  Response       `json:"response"`
-	TookNanos int64          `json:"took_nanos"` // real time
+	TookNanos int64          `json:"took_nanos"`
 }
 
-// Took is how long the attempt took, in real time.
+// Took is how long the attempt took on the world clock: nothing, where that is frozen. The journal has the real time.
 func (a Attempt) Took() time.Duration { return time.Duration(a.TookNanos) }
 
 // Request is what was sent.

@@ -120,9 +120,9 @@ func classify(ctx, base context.Context, err error, timeout time.Duration) *Atte
 	case isTLS(err):
 		return fail(ClassTLS, err.Error())
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return fail(ClassReset, "the connection broke before the answer was complete: "+err.Error())
+		return fail(ClassReset, "the connection broke before the answer was complete")
 	case strings.Contains(err.Error(), "server closed idle connection"):
-		return fail(ClassReset, err.Error())
+		return fail(ClassReset, "the connection was closed before the request was answered")
 	case strings.Contains(err.Error(), "response headers exceeded"):
 		return fail(ClassTooLarge, fmt.Sprintf("the header of the answer has more than %d bytes", maxAnswerHead))
 	case strings.Contains(err.Error(), "malformed"):

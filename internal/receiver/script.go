@@ -28,7 +28,8 @@ const (
 	ThenOK   Then = "ok"   // 200 for ever
 )
 
-// Reply is one answer. Which members a fault uses stands with the fault; the others must be left out.
+// Reply is one answer. Which members a fault uses stands with the fault; the others must be left out, since they would
+// have no effect.
 type Reply struct {
 	Times    int               `json:"times,omitzero"`    // for how many requests; default 1
 	Status   int               `json:"status,omitzero"`   // 200 to 599; default 200 (redirect: 302)
@@ -42,18 +43,30 @@ type Reply struct {
 // Fault is a way in which an answer goes wrong.
 type Fault string
 
-// The faults, and the members of a Reply that each uses beside times.
+// The faults, and after the colon the members of a Reply that each uses beside times.
 const (
-	None          Fault = ""              // a proper answer: status, header, body, delay
-	ResetBefore   Fault = "reset_before"  // the connection is reset before any answer: delay
-	ResetDuring   Fault = "reset_during"  // reset after the head and half of the body, or half of the head if there is no body: status, header, body, delay
-	Hang          Fault = "hang"          // no answer until the client goes away or the receiver stops
-	Dribble       Fault = "dribble"       // one byte at a time, from the status line on, delay between them: status, header, body, delay
-	Truncate      Fault = "truncate"      // Content-Length promises more than the body, then a close: status, header, body, delay
-	Garbage       Fault = "garbage"       // not HTTP, the body if there is one, then a close: body, delay
-	Informational Fault = "informational" // 103 Early Hints, delay, then the answer: status, header, body, delay
-	Redirect      Fault = "redirect"      // a 3xx to location: location, status, header, body, delay
-	Huge          Fault = "huge"          // a body that does not end (before 64 MiB): status, header, delay
+	// None is a proper answer: status, header, body, delay.
+	None Fault = ""
+	// ResetBefore resets the connection instead of an answer: delay.
+	ResetBefore Fault = "reset_before"
+	// ResetDuring resets it after the head and half of the body, or half of the head when there is no body: status,
+	// header, body, delay.
+	ResetDuring Fault = "reset_during"
+	// Hang gives no answer until the client goes away or the receiver stops: nothing.
+	Hang Fault = "hang"
+	// Dribble sends one byte at a time, from the status line on, with the delay between them instead of before: status,
+	// header, body, delay.
+	Dribble Fault = "dribble"
+	// Truncate promises more in Content-Length than the body holds, and closes: status, header, body, delay.
+	Truncate Fault = "truncate"
+	// Garbage sends what is not HTTP, namely the body if there is one, and closes: body, delay.
+	Garbage Fault = "garbage"
+	// Informational sends 103 Early Hints, and the answer after the delay: status, header, body, delay.
+	Informational Fault = "informational"
+	// Redirect answers 302, or another redirecting status: location, status, header, body, delay.
+	Redirect Fault = "redirect"
+	// Huge sends a body without a declared length that ends only after 64 MiB: status, header, delay.
+	Huge Fault = "huge"
 )
 
 // faultRule is what a reply with a fault may say.

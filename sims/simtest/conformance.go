@@ -114,6 +114,7 @@ func (w *World) happen(op *contract.Operation) {
 	}
 	w.example(fmt.Sprint(needs["after"]), "").OK()
 	w.Emit(Event{Type: fmt.Sprint(needs["event"])})
+	w.Idle()
 }
 
 // linkTo finds the operation whose reply provides what this one needs.
