@@ -93,7 +93,7 @@ func (a *API) createSandbox(c *call) (int, any, error) {
 	if body.Seed != nil {
 		config.Seed = *body.Seed
 	}
-	if len(body.Clock) > 0 {
+	if len(body.Clock) > 0 && string(body.Clock) != "null" {
 		setting, err := readNewClock(body.Clock)
 		if err != nil {
 			return 0, nil, err
@@ -188,6 +188,9 @@ func readNewClock(raw []byte) (clock.Setting, error) {
 	plain, err := strictjson.Decode(raw)
 	if err != nil {
 		return clock.Setting{}, err
+	}
+	if _, isObject := plain.(map[string]any); !isObject {
+		return clock.Setting{}, invalidFields(misfit("clock", plain, `"real", an RFC 3339 instant or an object`))
 	}
 	var change client.ClockChange
 	if wrong := misfits("clock", plain, reflect.TypeOf(change)); len(wrong) > 0 {

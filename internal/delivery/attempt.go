@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -28,7 +29,10 @@ type prepared struct {
 
 // attempt makes one attempt of a delivery: read what it needs, sign, send. Only the first of these sees the state, and
 // none holds a lock during I/O.
-func (d *Dispatcher) attempt(s *engine.Sandbox, p *engine.Provider, due Delivery) outcome {
+func (d *Dispatcher) attempt(s *engine.Sandbox, st *state, p *engine.Provider, due Delivery) outcome {
+	if d.stopping.Load() || st.life.Err() != nil {
+		return outcome{} // it waits as before, or is gone
+	}
 	ready, wanted, err := d.prepare(s, p, due)
 	switch {
 	case err != nil:
@@ -39,12 +43,16 @@ func (d *Dispatcher) attempt(s *engine.Sandbox, p *engine.Provider, due Delivery
 	case ready == nil: // the webhook is gone or off
 		return outcome{record: func() { d.giveUp(s, p, due) }}
 	}
-	made := Attempt{N: len(ready.delivery.Attempts) + 1, At: ready.attempt.Now}
+	made := Attempt{At: ready.attempt.Now}
 	started := clock.WallNow()
-	d.perform(p, ready, &made)
+	d.perform(st.life, p, ready, &made)
 	took := clock.WallNow().Sub(started)
 	made.TookNanos = max(0, s.Clock.Now().Sub(made.At)).Nanoseconds()
-	return outcome{ok: made.Error == nil, record: func() { d.settle(s, p, ready, made, took) }}
+	return outcome{ok: made.Error == nil, record: func() {
+		if d.sender.base.Err() != nil || st.life.Err() == nil { // a sandbox that was reset knows nothing of it
+			d.settle(s, p, ready, made, took)
+		}
+	}}
 }
 
 // prepare reads the delivery and its endpoint. wanted: the delivery still waits for this attempt. A nil result with
@@ -60,7 +68,7 @@ func (d *Dispatcher) prepare(s *engine.Sandbox, p *engine.Provider, due Delivery
 		if !ok || endpoint.Inactive != "" || w.health(current.WebhookID).Blocked {
 			return nil
 		}
-		n := uint64(current.Seq)<<16 + uint64(len(current.Attempts))
+		n := nonceOf(current.Seq, current.Turn)
 		ready = &prepared{
 			delivery: current, endpoint: endpoint, policies: w.env.Policies,
 			attempt: &sims.Attempt{
@@ -73,6 +81,9 @@ func (d *Dispatcher) prepare(s *engine.Sandbox, p *engine.Provider, due Delivery
 	})
 	return ready, wanted, err
 }
+
+// nonceOf numbers what is drawn for a turn of a delivery: each has one attempt.
+func nonceOf(seq uint64, turn int) uint64 { return seq<<16 + uint64(turn) }
 
 // giveUp ends or parks a delivery whose webhook is gone or off by the time its attempt is due.
 func (d *Dispatcher) giveUp(s *engine.Sandbox, p *engine.Provider, due Delivery) {
@@ -96,11 +107,12 @@ func (d *Dispatcher) giveUp(s *engine.Sandbox, p *engine.Provider, due Delivery)
 }
 
 // perform signs and sends, and fills in what happened.
-func (d *Dispatcher) perform(p *engine.Provider, ready *prepared, made *Attempt) {
+func (d *Dispatcher) perform(ctx context.Context, p *engine.Provider, ready *prepared, made *Attempt) {
 	a := ready.attempt
+	made.Signed = Signed{Turn: ready.delivery.Turn, EdgeAt: a.Edge, Endpoint: ready.endpoint}
 	if ready.repeats() {
 		last := ready.delivery.Attempts[len(ready.delivery.Attempts)-1]
-		a.Header, made.Signature = last.Request.Header.Clone(), last.Signature
+		a.Header, made.Signature, made.Signed = last.Request.Header.Clone(), last.Signature, last.Signed
 	} else if err := sign(p, a, made); err != nil {
 		made.Error = &AttemptError{Class: ClassRequest, Detail: err.Error()}
 	}
@@ -111,7 +123,9 @@ func (d *Dispatcher) perform(p *engine.Provider, ready *prepared, made *Attempt)
 	if made.Error != nil {
 		return
 	}
-	answer := d.sender.send(made.Request, ready.policies.Duration(sims.PolicyAttemptTimeout))
+	d.sending.Add(1)
+	defer d.sending.Add(-1)
+	answer := d.sender.send(ctx, made.Request, ready.policies.Duration(sims.PolicyAttemptTimeout))
 	made.Status, made.Response, made.Error = answer.status, answer.response, answer.err
 	if made.Error == nil {
 		made.Error = judge(p, ready.policies, answer)
@@ -161,8 +175,13 @@ func (d *Dispatcher) settle(s *engine.Sandbox, p *engine.Provider, ready *prepar
 		if !ok {
 			return // forgotten meanwhile: the journal has it
 		}
+		made.N = len(current.Attempts) + 1
 		current.Attempts = append(slices.Clip(slices.Clone(current.Attempts)), made)
 		current.URL = made.Request.URL
+		if made.stopped() { // says nothing of the receiver: the delivery waits as before
+			w.put(current, ready.endpoint)
+			return
+		}
 		if current.State == Pending && current.Turn == ready.delivery.Turn {
 			current.Tries++
 			current = w.next(current, made)
@@ -253,13 +272,12 @@ func (d *Dispatcher) collect(s *engine.Sandbox, delivery Delivery, made Attempt)
 	st := d.state(s)
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if st.fired == nil {
-		return
+	for _, fired := range st.fired {
+		*fired = append(*fired, Fired{
+			At: made.At, Sim: delivery.Sim, DeliveryID: delivery.ID, WebhookID: delivery.WebhookID,
+			EventType: delivery.Event.Type, Attempt: made.N, Status: made.Status, Error: made.Error, State: delivery.State,
+		})
 	}
-	*st.fired = append(*st.fired, Fired{
-		At: made.At, Sim: delivery.Sim, DeliveryID: delivery.ID, WebhookID: delivery.WebhookID,
-		EventType: delivery.Event.Type, Attempt: made.N, Status: made.Status, Error: made.Error, State: delivery.State,
-	})
 }
 
 // journal writes the attempt down: nothing leaves unjournaled.

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/mocksrv/mocksrv/internal/engine"
 	"github.com/mocksrv/mocksrv/internal/store"
@@ -52,10 +54,13 @@ func (d *Dispatcher) Compare(s *engine.Sandbox, id string, n int, c Claim) ([]Fi
 	cmp := &comparison{p: p, sent: delivery.Attempts[n-1], claim: c}
 	err = s.View(func(tx store.Tx) error {
 		w := &writer{tx: tx, env: s.Env(p, tx), p: p}
-		endpoint, _ := w.endpoint(delivery)
+		signed := cmp.sent.Signed
 		cmp.base = sims.Attempt{
-			DeliveryID: id, Event: delivery.Event, Endpoint: endpoint, N: n, Now: cmp.sent.At, Edge: w.env.Edge,
-			Policies: w.env.Policies, Nonce: w.env.Derived("nonce", delivery.Seq<<16+uint64(n-1)), Body: cmp.sent.Request.Body,
+			DeliveryID: id, Event: delivery.Event, Endpoint: signed.Endpoint, N: n, Now: cmp.sent.At, Edge: signed.EdgeAt,
+			Policies: w.env.Policies, Nonce: w.env.Derived("nonce", nonceOf(delivery.Seq, signed.Turn)), Body: cmp.sent.Request.Body,
+		}
+		if now, ok := p.Delivery.Endpoint(w.env, delivery.WebhookID); ok {
+			cmp.present = now.Keys
 		}
 		return nil
 	})
@@ -70,6 +75,8 @@ type comparison struct {
 	sent  Attempt
 	claim Claim
 	base  sims.Attempt
+
+	present map[string]string // the webhook's keys as they are now
 }
 
 func (c *comparison) findings() []Finding {
@@ -84,8 +91,8 @@ func (c *comparison) findings() []Finding {
 	if c.claim.StringToSign != "" && c.claim.StringToSign != sent.StringToSign {
 		add("string_to_sign", "%s", textDifference(sent.StringToSign, c.claim.StringToSign))
 	}
-	if c.claim.Key != "" && !slices.Contains(slices.Collect(maps.Values(c.base.Endpoint.Keys)), c.claim.Key) {
-		add("key", "the key is none of this webhook's; the provider signs with %s", sent.Key)
+	if why := c.keyDifference(); why != "" {
+		add("key", "%s; the provider signs with %s", why, sent.Key)
 	}
 	if c.claim.Signature != "" {
 		found = append(found, c.explain()...)
@@ -98,15 +105,15 @@ func (c *comparison) findings() []Finding {
 
 // explain finds the change under which the provider's own scheme gives the receiver's value.
 func (c *comparison) explain() []Finding {
-	value := strings.TrimSpace(c.claim.Signature)
-	if hmac.Equal([]byte(value), []byte(c.sent.Signature.Value)) {
+	value, sent := digest(c.claim.Signature), digest(c.sent.Signature.Value)
+	if hmac.Equal([]byte(value), []byte(sent)) {
 		return []Finding{{Cause: "match", Detail: "the value is the one that was sent"}}
 	}
-	if what := encodingDifference(c.sent.Signature.Value, value); what != "" {
+	if what := encodingDifference(sent, value); what != "" {
 		return []Finding{{Cause: "encoding", Detail: what}}
 	}
 	for _, variant := range c.variants() {
-		if again := c.resign(variant.attempt).Value; again != "" && again == value {
+		if again := digest(c.resign(variant.attempt).Value); again != "" && (again == value || encodingDifference(again, value) != "") {
 			return []Finding{{Cause: variant.cause, Detail: variant.detail}}
 		}
 	}
@@ -122,43 +129,107 @@ type variant struct {
 
 // variants are the usual mistakes, one at a time.
 func (c *comparison) variants() []variant {
-	var all []variant
-	for name, body := range reserialised(c.sent.Request.Body) {
+	all := c.keyVariants()
+	for _, form := range reserialised(c.sent.Request.Body) {
 		a := c.base
-		a.Body = body
-		all = append(all, variant{cause: "body", detail: "it was computed over a body that was parsed and written again (" + name + "); use the raw bytes", attempt: a})
+		a.Body = form.body
+		all = append(all, variant{cause: "body", detail: "it was computed over a body that was parsed and written again (" + form.name + "); use the raw bytes", attempt: a})
 	}
-	for name, key := range c.base.Endpoint.Keys {
-		all = append(all, c.keyVariants(name, key)...)
-	}
-	for _, off := range []time.Duration{-time.Second, time.Second, -time.Hour, time.Hour} {
+	for _, off := range offClocks() {
 		a := c.base
 		a.Now, a.Edge = a.Now.Add(off), a.Edge.Add(off)
+		later := c.resign(a)
+		if later.StringToSign == c.sent.Signature.StringToSign {
+			break // the provider signs no time
+		}
 		all = append(all, variant{cause: "clock", detail: fmt.Sprintf("it was computed with a clock that is off by %s; use the timestamp that was sent", off), attempt: a})
 	}
-	slices.SortStableFunc(all, func(a, b variant) int { return strings.Compare(a.cause+a.detail, b.cause+b.detail) })
 	return all
 }
 
-// keyVariants replace every key by one of the others, decoded and as text.
-func (c *comparison) keyVariants(name, key string) []variant {
-	var all []variant
-	forms := map[string]string{"the webhook's " + name: key}
-	if raw, err := hex.DecodeString(key); err == nil {
-		forms["the webhook's "+name+", hex-decoded"] = string(raw)
+// offClocks are how far a receiver's clock is usually off: up to five minutes, or a time zone.
+func offClocks() []time.Duration {
+	var all []time.Duration
+	for s := 1; s <= 300; s++ {
+		all = append(all, time.Duration(s)*time.Second, -time.Duration(s)*time.Second)
 	}
-	if raw, err := base64.StdEncoding.DecodeString(key); err == nil {
-		forms["the webhook's "+name+", base64-decoded"] = string(raw)
-	}
-	for form, value := range forms {
-		a := c.base
-		a.Endpoint.Keys = map[string]string{}
-		for other := range c.base.Endpoint.Keys {
-			a.Endpoint.Keys[other] = value
-		}
-		all = append(all, variant{cause: "key", detail: "it was computed with " + form + "; the provider uses " + c.sent.Signature.Key, attempt: a})
+	for h := 1; h <= 14; h++ {
+		all = append(all, time.Duration(h)*time.Hour, -time.Duration(h)*time.Hour)
 	}
 	return all
+}
+
+// keyVariants replace each key by one of the others, or by another form of itself.
+func (c *comparison) keyVariants() []variant {
+	var all []variant
+	for _, role := range slices.Sorted(maps.Keys(c.base.Endpoint.Keys)) {
+		for _, form := range c.keyForms() {
+			a := c.base
+			a.Endpoint.Keys = maps.Clone(a.Endpoint.Keys)
+			a.Endpoint.Keys[role] = form.key
+			all = append(all, variant{cause: "key", detail: "it was computed with " + form.name + "; the provider uses " + c.sent.Signature.Key, attempt: a})
+		}
+	}
+	return all
+}
+
+type keyForm struct{ name, key string }
+
+// keyForms are the keys a receiver may have taken: those of the attempt and the present ones, as text, decoded, and
+// without a prefix.
+func (c *comparison) keyForms() []keyForm {
+	var all []keyForm
+	add := func(name, key string) {
+		all = append(all, keyForm{name, key})
+		if raw, err := hex.DecodeString(key); err == nil {
+			all = append(all, keyForm{name + ", hex-decoded", string(raw)})
+		}
+		for _, encoding := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.RawURLEncoding} {
+			if raw, err := encoding.DecodeString(key); err == nil {
+				all = append(all, keyForm{name + ", base64-decoded", string(raw)})
+			}
+		}
+	}
+	each := func(keys map[string]string, whose string) {
+		for _, name := range slices.Sorted(maps.Keys(keys)) {
+			add(whose+name, keys[name])
+			if at := strings.LastIndexByte(keys[name], '_'); at >= 0 {
+				add(whose+name+" without its prefix", keys[name][at+1:])
+			}
+		}
+	}
+	each(c.base.Endpoint.Keys, "the webhook's ")
+	if !maps.Equal(c.present, c.base.Endpoint.Keys) {
+		each(c.present, "the webhook's present ")
+	}
+	return all
+}
+
+// keyDifference says what is wrong with the key a receiver used, or "".
+func (c *comparison) keyDifference() string {
+	if c.claim.Key == "" {
+		return ""
+	}
+	for _, role := range slices.Sorted(maps.Keys(c.base.Endpoint.Keys)) {
+		if c.base.Endpoint.Keys[role] == c.claim.Key && c.signs(role) {
+			return ""
+		}
+	}
+	for _, form := range c.keyForms() {
+		if form.key == c.claim.Key {
+			return "the key is " + form.name
+		}
+	}
+	return "the key is none of this webhook's"
+}
+
+// signs says whether a key makes the signature, rather than being part of what is signed or sent.
+func (c *comparison) signs(role string) bool {
+	a := c.base
+	a.Endpoint.Keys = maps.Clone(a.Endpoint.Keys)
+	a.Endpoint.Keys[role] += "?"
+	again, signed := c.resign(a), c.resign(c.base)
+	return again.Value != signed.Value && again.StringToSign == signed.StringToSign
 }
 
 func (c *comparison) resign(a sims.Attempt) sims.Signature {
@@ -170,25 +241,58 @@ func (c *comparison) resign(a sims.Attempt) sims.Signature {
 	return signature
 }
 
+type bodyForm struct {
+	name string
+	body []byte
+}
+
 // reserialised are the usual ways in which a parsed JSON body is written again.
-func reserialised(body []byte) map[string][]byte {
-	forms := map[string][]byte{}
-	v, err := strictjson.Decode(body)
-	if err != nil {
-		return forms
-	}
-	if sorted, err := strictjson.Encode(v); err == nil {
-		forms["keys sorted, no spaces"] = sorted
-		if indented, err := strictjson.Indent(sorted); err == nil {
-			forms["keys sorted, indented"] = indented
+func reserialised(body []byte) []bodyForm {
+	var all []bodyForm
+	add := func(name string, form []byte) {
+		if !bytes.Equal(form, body) {
+			all = append(all, bodyForm{name, form})
+		}
+		if escaped := escaped(form); !bytes.Equal(escaped, form) {
+			all = append(all, bodyForm{name + ", beyond ASCII as \\u", escaped})
 		}
 	}
-	if indented, err := strictjson.Indent(body); err == nil {
-		forms["indented"] = indented
+	styles := func(name string, compact []byte) {
+		add(name, compact)
+		add(name+", spaces after , and :", spaced(compact))
+		for _, indent := range []string{"  ", "    ", "\t"} {
+			if indented, err := strictjson.IndentWith(compact, indent); err == nil {
+				add(name+", indented", indented)
+			}
+		}
 	}
-	forms["with a line end"] = append(bytes.Clone(body), '\n')
-	forms["with spaces after , and :"] = spaced(body)
-	return forms
+	v, err := strictjson.Decode(body)
+	if err != nil {
+		return nil
+	}
+	if compact, err := strictjson.Compact(body); err == nil {
+		styles("keys in order", compact)
+	}
+	if sorted, err := strictjson.Encode(v); err == nil {
+		styles("keys sorted", sorted)
+	}
+	add("with a line end", append(bytes.Clone(body), '\n'))
+	return all
+}
+
+// escaped writes everything beyond ASCII as \u escapes, as Python's json.dumps does by default.
+func escaped(body []byte) []byte {
+	var out []byte
+	for _, r := range string(body) {
+		if r < utf8.RuneSelf {
+			out = append(out, byte(r))
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			out = fmt.Appendf(out, "\\u%04x", unit)
+		}
+	}
+	return out
 }
 
 // spaced writes ", " and ": " as Python's json.dumps does by default.
@@ -211,19 +315,30 @@ func spaced(body []byte) []byte {
 	return out
 }
 
+// digest is a signature without what stands around it: the last part of "hmac …" or "t=…,v1=…".
+func digest(value string) string {
+	value = strings.TrimSpace(value)
+	value = value[strings.LastIndexAny(value, " ,")+1:]
+	if _, rest, ok := strings.Cut(value, "="); ok && strings.Trim(rest, "=") != "" {
+		return rest
+	}
+	return value
+}
+
 func encodingDifference(sent, got string) string {
 	if strings.EqualFold(sent, got) {
 		return "only upper and lower case differ"
 	}
 	decoders := map[string]func(string) ([]byte, error){
-		"hex": hex.DecodeString, "base64": base64.StdEncoding.DecodeString, "URL-safe base64": base64.RawURLEncoding.DecodeString,
+		"hex": hex.DecodeString, "base64": base64.StdEncoding.DecodeString, "unpadded base64": base64.RawStdEncoding.DecodeString,
+		"URL-safe base64": base64.URLEncoding.DecodeString, "unpadded URL-safe base64": base64.RawURLEncoding.DecodeString,
 	}
 	for _, sentAs := range []string{"hex", "base64"} {
 		a, err := decoders[sentAs](sent)
 		if err != nil {
 			continue
 		}
-		for _, gotAs := range []string{"hex", "base64", "URL-safe base64"} {
+		for _, gotAs := range []string{"hex", "base64", "unpadded base64", "URL-safe base64", "unpadded URL-safe base64"} {
 			if b, err := decoders[gotAs](got); err == nil && gotAs != sentAs && bytes.Equal(a, b) {
 				return "the bytes are the same, but the provider writes them in " + sentAs + ", not in " + gotAs
 			}
@@ -233,9 +348,9 @@ func encodingDifference(sent, got string) string {
 }
 
 func bodyDifference(sent, got []byte) string {
-	for name, form := range reserialised(sent) {
-		if bytes.Equal(form, got) {
-			return "the body was parsed and written again (" + name + "); use the raw bytes"
+	for _, form := range reserialised(sent) {
+		if bytes.Equal(form.body, got) {
+			return "the body was parsed and written again (" + form.name + "); use the raw bytes"
 		}
 	}
 	return textDifference(string(sent), string(got))

@@ -52,6 +52,7 @@ type Attempt struct {
 	At        time.Time      `json:"at"`
 	Request   Request        `json:"request"`
 	Signature sims.Signature `json:"signature"`
+	Signed    Signed         `json:"signed"`
 	Status    int            `json:"status,omitzero"` // 0: no answer
 	Error     *AttemptError  `json:"error,omitzero"`  // nil: delivered
 	Response  Response       `json:"response"`
@@ -60,6 +61,15 @@ type Attempt struct {
 
 // Took is how long the attempt took on the world clock: nothing, where that is frozen. The journal has the real time.
 func (a Attempt) Took() time.Duration { return time.Duration(a.TookNanos) }
+
+func (a Attempt) stopped() bool { return a.Error != nil && a.Error.Class == ClassStopped }
+
+// Signed is what the signature of an attempt was made from, beside the request: enough to make it again.
+type Signed struct {
+	Turn     int           `json:"turn"`
+	EdgeAt   time.Time     `json:"edge_at"`
+	Endpoint sims.Endpoint `json:"endpoint"`
+}
 
 // Request is what was sent.
 type Request struct {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mocksrv/mocksrv/internal/engine"
@@ -49,17 +50,31 @@ type Dispatcher struct {
 
 	userAgent string
 
+	stopping atomic.Bool
+	sending  atomic.Int64 // attempts on the wire
+
 	mu     sync.Mutex
 	states map[*engine.Sandbox]*state
 }
 
 // state is what the dispatcher knows of a sandbox beside its stored deliveries: derived, never saved.
 type state struct {
+	life context.Context //nolint:containedctx // ends the attempts of the sandbox when it is reset or deleted
+	end  context.CancelFunc
+
+	scheduling sync.Mutex       // one change of alarms at a time
+	alarms     map[string]alarm // by delivery id
+
 	mu        sync.Mutex
-	alarms    map[string]uint64 // delivery id → alarm
-	changed   chan struct{}     // closed and replaced at every change
+	changed   chan struct{} // closed and replaced at every change
 	forgotten uint64
-	fired     *[]Fired // set while an advance collects what happened
+	fired     []*[]Fired // one for each advance that collects what happened
+}
+
+// alarm is set for one turn of a delivery, and stays listed until the delivery waits for another turn, or for none.
+type alarm struct {
+	id   uint64
+	turn int
 }
 
 // Fired is one attempt that an advance performed.
@@ -93,7 +108,8 @@ func (d *Dispatcher) state(s *engine.Sandbox) *state {
 	defer d.mu.Unlock()
 	st, ok := d.states[s]
 	if !ok {
-		st = &state{alarms: map[string]uint64{}, changed: make(chan struct{})}
+		st = &state{alarms: map[string]alarm{}, changed: make(chan struct{})}
+		st.life, st.end = context.WithCancel(d.sender.base)
 		d.states[s] = st
 	}
 	return st
@@ -116,13 +132,14 @@ func (d *Dispatcher) Forget(s *engine.Sandbox) {
 	if st == nil {
 		return
 	}
-	st.mu.Lock()
-	defer st.mu.Unlock()
+	st.end()
+	st.scheduling.Lock()
 	for _, alarm := range st.alarms {
-		s.Clock.Cancel(alarm)
+		s.Clock.Cancel(alarm.id)
 	}
-	close(st.changed)
-	st.changed = make(chan struct{})
+	clear(st.alarms)
+	st.scheduling.Unlock()
+	st.touch()
 }
 
 // Resume sets the alarms of every pending delivery, after a sandbox was restored.
@@ -139,56 +156,63 @@ func (d *Dispatcher) Resume(s *engine.Sandbox) error {
 	return nil
 }
 
-// schedule sets (or resets) the alarm of each delivery: for its next attempt when it is pending, none otherwise.
+// schedule sets (or resets) the alarm of each delivery: for its next attempt when it is pending, none otherwise. It is
+// called after the transaction that changed them, and goes by what is stored now: a later change may have overtaken it.
 func (d *Dispatcher) schedule(s *engine.Sandbox, changed []Delivery) {
 	if len(changed) == 0 {
 		return
 	}
 	st := d.state(s)
-	for _, delivery := range changed {
-		st.mu.Lock()
-		if alarm, ok := st.alarms[delivery.ID]; ok {
-			delete(st.alarms, delivery.ID)
-			s.Clock.Cancel(alarm)
+	st.scheduling.Lock()
+	for _, delivery := range stored(s, changed) {
+		set, ok := st.alarms[delivery.ID]
+		if ok && delivery.State == Pending && set.turn == delivery.Turn {
+			continue
 		}
-		st.mu.Unlock()
+		if ok {
+			delete(st.alarms, delivery.ID)
+			s.Clock.Cancel(set.id)
+		}
 		if delivery.State == Pending {
 			d.setAlarm(s, st, delivery)
 		}
 	}
+	st.scheduling.Unlock()
 	st.touch()
+}
+
+// stored reads deliveries again. One that is gone is final.
+func stored(s *engine.Sandbox, changed []Delivery) []Delivery {
+	now := slices.Clone(changed)
+	err := s.View(func(tx store.Tx) error {
+		for i, before := range changed {
+			var ok bool
+			if now[i], ok = table(tx).Get(before.ID); !ok {
+				now[i] = Delivery{ID: before.ID, State: Dropped}
+			}
+		}
+		return nil
+	})
+	if err != nil { // the sandbox is gone
+		return nil
+	}
+	return now
 }
 
 func (d *Dispatcher) setAlarm(s *engine.Sandbox, st *state, delivery Delivery) {
 	p, ok := d.engine.Provider(delivery.Sim)
-	if !ok {
+	if !ok || st.life.Err() != nil {
 		return
 	}
-	key := s.Name + "/" + webhookKey(delivery.Sim, delivery.WebhookID)
-	var self uint64
-	registered := make(chan struct{})
-	self = s.Clock.At(delivery.NextAttemptAt, func(done func(func())) {
+	key := laneKey{sandbox: st, webhook: webhookKey(delivery.Sim, delivery.WebhookID)}
+	id := s.Clock.At(delivery.NextAttemptAt, func(done func(func())) {
 		d.lanes.add(key, p.Delivery.Ordered, func() bool {
-			<-registered
-			st.drop(delivery.ID, self)
-			outcome := d.attempt(s, p, delivery)
+			outcome := d.attempt(s, st, p, delivery)
 			done(outcome.record)
 			return outcome.ok
 		})
 	})
-	st.mu.Lock()
-	st.alarms[delivery.ID] = self
-	st.mu.Unlock()
-	close(registered)
-}
-
-// drop forgets an alarm that has fired, unless another took its place.
-func (st *state) drop(deliveryID string, alarm uint64) {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	if st.alarms[deliveryID] == alarm {
-		delete(st.alarms, deliveryID)
-	}
+	st.alarms[delivery.ID] = alarm{id: id, turn: delivery.Turn}
 }
 
 // Apply implements engine.Outbox.
@@ -414,13 +438,11 @@ func (d *Dispatcher) Collect(s *engine.Sandbox, move func() error) ([]Fired, err
 	st := d.state(s)
 	fired := []Fired{}
 	st.mu.Lock()
-	st.fired = &fired
+	st.fired = append(st.fired, &fired)
 	st.mu.Unlock()
 	err := move()
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if st.fired == &fired {
-		st.fired = nil
-	}
+	st.fired = slices.DeleteFunc(st.fired, func(other *[]Fired) bool { return other == &fired })
 	return fired, err
 }

@@ -52,7 +52,11 @@ func (b blocking) within(window []time.Time, at time.Time) []time.Time {
 	return slices.Clone(window)
 }
 
-// succeeded ends a run of errors. A block stays: only unblocking lifts it.
+// succeeded ends a run of errors. A block stays with the errors that led to it (an attempt under way may succeed after
+// it): only unblocking lifts it.
 func succeeded(h sims.Health) sims.Health {
-	return sims.Health{Blocked: h.Blocked, BlockedAt: h.BlockedAt}
+	if h.Blocked {
+		return h
+	}
+	return sims.Health{}
 }

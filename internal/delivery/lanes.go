@@ -10,12 +10,18 @@ type lanes struct {
 	max     int
 	width   int
 	running int
-	byKey   map[string]*lane
+	byKey   map[laneKey]*lane
 	ready   []*lane // lanes with waiting work and a free place, in turn
 }
 
+// laneKey is a webhook of a sandbox, from one reset to the next.
+type laneKey struct {
+	sandbox *state
+	webhook string
+}
+
 type lane struct {
-	key     string
+	key     laneKey
 	waiting []func() (ok bool)
 	running int
 	width   int
@@ -24,11 +30,11 @@ type lane struct {
 }
 
 func newLanes(limit, width int) *lanes {
-	return &lanes{max: limit, width: width, byKey: map[string]*lane{}}
+	return &lanes{max: limit, width: width, byKey: map[laneKey]*lane{}}
 }
 
 // add hands work to a lane. It never blocks. work reports whether the receiver took the delivery.
-func (l *lanes) add(key string, ordered bool, work func() bool) {
+func (l *lanes) add(key laneKey, ordered bool, work func() bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	ln, ok := l.byKey[key]

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -35,16 +34,47 @@ type sender struct {
 }
 
 func newSender(o Options) *sender {
-	dialer := &net.Dialer{Timeout: 10 * time.Second, Control: guard{allowPublic: o.AllowPublic}.control}
+	dial := dialer{net.Dialer{Control: guard{allowPublic: o.AllowPublic}.control}}
 	base, stop := context.WithCancel(context.Background())
 	return &sender{
 		base: base, stop: stop,
 		transport: &http.Transport{
-			DialContext: dialer.DialContext, DisableCompression: true, MaxIdleConns: 512, MaxIdleConnsPerHost: maxIdlePerHost,
-			IdleConnTimeout: 2 * time.Second, MaxResponseHeaderBytes: maxAnswerHead, TLSHandshakeTimeout: 10 * time.Second,
+			DialContext: dial.plain, DialTLSContext: dial.secure, DisableCompression: true, MaxIdleConns: 512,
+			MaxIdleConnsPerHost: maxIdlePerHost, IdleConnTimeout: 2 * time.Second, MaxResponseHeaderBytes: maxAnswerHead,
 		},
 	}
 }
+
+// dialer connects for one attempt, and gives up when the attempt ends: the transport would go on dialling in the
+// background.
+type dialer struct{ net.Dialer }
+
+type attemptKey struct{}
+
+func (d dialer) plain(detached context.Context, network, address string) (net.Conn, error) {
+	ctx, _ := detached.Value(attemptKey{}).(context.Context)
+	return d.DialContext(ctx, network, address)
+}
+
+func (d dialer) secure(detached context.Context, network, address string) (net.Conn, error) {
+	ctx, _ := detached.Value(attemptKey{}).(context.Context)
+	conn, err := d.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	host, _, _ := net.SplitHostPort(address) // the dialer took it
+	secured := tls.Client(conn, &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12})
+	if err := secured.HandshakeContext(ctx); err != nil {
+		_ = conn.Close()
+		return nil, handshakeError{err}
+	}
+	return secured, nil
+}
+
+// handshakeError is what kept a connection from becoming a secure one.
+type handshakeError struct{ error }
+
+func (e handshakeError) Unwrap() error { return e.error }
 
 // answer is what came back of an attempt.
 type answer struct {
@@ -54,9 +84,11 @@ type answer struct {
 	err      *AttemptError // no complete answer
 }
 
-func (s *sender) send(r Request, timeout time.Duration) answer {
-	ctx, cancel := context.WithTimeout(s.base, timeout)
+// send makes a request. It is cut when base ends.
+func (s *sender) send(base context.Context, r Request, timeout time.Duration) answer {
+	ctx, cancel := context.WithTimeout(base, timeout)
 	defer cancel()
+	ctx = context.WithValue(ctx, attemptKey{}, ctx)
 	req, err := http.NewRequestWithContext(ctx, r.Method, r.URL, bytes.NewReader(r.Body))
 	if err == nil {
 		err = checkHeader(r.Header)
@@ -67,10 +99,13 @@ func (s *sender) send(r Request, timeout time.Duration) answer {
 	req.Header = r.Header.Clone()
 	resp, err := s.transport.RoundTrip(req)
 	if err != nil {
-		return answer{err: classify(ctx, s.base, err, timeout)}
+		return answer{err: classify(ctx, base, err, timeout)}
 	}
 	defer func() { _ = resp.Body.Close() }()
-	return read(ctx, s.base, resp, timeout)
+	if resp.StatusCode == http.StatusSwitchingProtocols { // what follows is no answer, and need not end
+		return answer{status: resp.StatusCode, response: Response{Header: resp.Header}}
+	}
+	return read(ctx, base, resp, timeout)
 }
 
 func checkHeader(h http.Header) error {
@@ -105,6 +140,8 @@ func classify(ctx, base context.Context, err error, timeout time.Duration) *Atte
 	var forbidden forbiddenError
 	var dns *net.DNSError
 	var timedOut net.Error
+	var handshake handshakeError
+	var operation *net.OpError
 	fail := func(class Class, detail string) *AttemptError { return &AttemptError{Class: class, Detail: detail} }
 	switch {
 	case base.Err() != nil:
@@ -117,7 +154,9 @@ func classify(ctx, base context.Context, err error, timeout time.Duration) *Atte
 		return fail(ClassDNS, "the name "+dns.Name+" does not resolve: "+dns.Err)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return fail(ClassRefused, "connection refused: nobody listens there")
-	case isTLS(err):
+	case errors.As(err, &handshake):
+		return fail(ClassTLS, "no TLS handshake: "+handshake.Error())
+	case errors.As(err, &operation) && operation.Op == "remote error": // an alert after the handshake
 		return fail(ClassTLS, err.Error())
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return fail(ClassReset, "the connection broke before the answer was complete")
@@ -125,21 +164,8 @@ func classify(ctx, base context.Context, err error, timeout time.Duration) *Atte
 		return fail(ClassReset, "the connection was closed before the request was answered")
 	case strings.Contains(err.Error(), "response headers exceeded"):
 		return fail(ClassTooLarge, fmt.Sprintf("the header of the answer has more than %d bytes", maxAnswerHead))
-	case strings.Contains(err.Error(), "malformed"):
-		return fail(ClassProtocol, err.Error())
 	}
 	return fail(ClassProtocol, err.Error())
-}
-
-func isTLS(err error) bool {
-	var record tls.RecordHeaderError
-	var alert tls.AlertError
-	var unknown x509.UnknownAuthorityError
-	var host x509.HostnameError
-	var invalid x509.CertificateInvalidError
-	var verification *tls.CertificateVerificationError
-	return errors.As(err, &record) || errors.As(err, &alert) || errors.As(err, &unknown) || errors.As(err, &host) ||
-		errors.As(err, &invalid) || errors.As(err, &verification) || strings.Contains(err.Error(), "tls:")
 }
 
 // guard decides, after DNS and at the moment of connecting, which addresses may be called.
@@ -168,10 +194,10 @@ func (g guard) forbids(ip netip.Addr) string {
 		return "a cloud metadata service: never called"
 	case ip.IsLinkLocalUnicast(), ip.IsLinkLocalMulticast(), ip.IsMulticast(), ip.IsInterfaceLocalMulticast():
 		return "link-local or multicast: never called"
-	case ip.IsLoopback(), ip.IsPrivate(), g.allowPublic:
-		return ""
 	case ip.IsUnspecified():
 		return "unspecified: never called"
+	case ip.IsLoopback(), ip.IsPrivate(), g.allowPublic:
+		return ""
 	}
 	return "public: start with --allow-public-delivery to call it"
 }
@@ -179,7 +205,7 @@ func (g guard) forbids(ip netip.Addr) string {
 // metadata lists the addresses at which clouds hand out credentials, beside the link-local ones.
 func metadata(ip netip.Addr) bool {
 	switch ip.String() {
-	case "169.254.169.254", "fd00:ec2::254", "100.100.100.200", "192.0.0.192", "168.63.129.16":
+	case "169.254.169.254", "fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "192.0.0.192", "168.63.129.16":
 		return true
 	}
 	return false

@@ -33,7 +33,7 @@ func serve(listener net.Listener, config *tls.Config, r *Receiver) *serving {
 		ReadHeaderTimeout: headerTimeout,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ConnState:         func(_ net.Conn, state http.ConnState) { s.count(state) },
-		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug), // clients that go away are what receivers are for
+		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug), // clients go away: no news
 
 		DisableGeneralOptionsHandler: true, // OPTIONS * is a request like others
 	}

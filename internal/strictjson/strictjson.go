@@ -85,9 +85,21 @@ func SetMember(object []byte, name, value string) ([]byte, error) {
 }
 
 // Indent rewrites JSON with two-space indentation, for people.
-func Indent(data []byte) ([]byte, error) {
+func Indent(data []byte) ([]byte, error) { return IndentWith(data, "  ") }
+
+// IndentWith rewrites JSON with an indentation of spaces or tabs.
+func IndentWith(data []byte, indent string) ([]byte, error) {
 	v := jsontext.Value(bytes.Clone(data))
-	if err := v.Indent(jsontext.WithIndent("  ")); err != nil {
+	if err := v.Indent(jsontext.WithIndent(indent)); err != nil {
+		return nil, describe(err)
+	}
+	return v, nil
+}
+
+// Compact rewrites JSON without spaces between its tokens. The order of members stays.
+func Compact(data []byte) ([]byte, error) {
+	v := jsontext.Value(bytes.Clone(data))
+	if err := v.Compact(); err != nil {
 		return nil, describe(err)
 	}
 	return v, nil

@@ -1,0 +1,9 @@
+package control
+
+import "maps"
+
+// Routes are the patterns of the routes.
+func Routes() []string { return sortedNames((*API)(nil).routes()) }
+
+// Parameters are the query parameters that the routes take.
+func Parameters() map[string][]string { return maps.Clone(parameters()) }
