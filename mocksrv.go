@@ -27,6 +27,7 @@ import (
 	"github.com/mocksrv/mocksrv/internal/control"
 	"github.com/mocksrv/mocksrv/internal/delivery"
 	"github.com/mocksrv/mocksrv/internal/engine"
+	"github.com/mocksrv/mocksrv/internal/receiver"
 	"github.com/mocksrv/mocksrv/sims/all"
 )
 
@@ -105,11 +106,17 @@ func New(o Options) (*Server, error) {
 	if version == "" {
 		version = "dev"
 	}
-	d := delivery.New(e, delivery.Options{AllowPublic: o.AllowPublicDelivery, UserAgent: "mocksrv/" + version, Log: o.Log})
+	ca, err := receiver.NewCA()
+	if err != nil {
+		return nil, err
+	}
+	d := delivery.New(e, delivery.Options{
+		AllowPublic: o.AllowPublicDelivery, UserAgent: "mocksrv/" + version, Trust: ca.Certificate, Log: o.Log,
+	})
 	sandbox, _ := e.Sandbox(DefaultSandbox)
 	s := &Server{
 		engine: e, dispatcher: d, sandbox: sandbox, options: o,
-		control: control.New(e, d, control.Options{Token: o.ControlToken, AllowHosts: o.ControlHosts, Seed: o.Seed}),
+		control: control.New(e, d, control.Options{Token: o.ControlToken, AllowHosts: o.ControlHosts, Seed: o.Seed, CA: ca}),
 	}
 	return s, nil
 }

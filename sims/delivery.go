@@ -126,13 +126,17 @@ type DeliveryRecord struct {
 	ID        string
 	Event     Event
 	Endpoint  Endpoint
-	State     string // pending, delivered, failed, held, dropped
+	State     string // pending, delivered, failed, held, dropped; DeliveryForgotten: it is not kept any more
 	Attempts  int
 	FirstAt   time.Time     // when the event happened
 	LastAt    time.Time     // when the last attempt was made; zero before
 	LastTook  time.Duration // what the last attempt took on the world clock: nothing, where that is frozen
 	Exhausted bool          // failed, and no attempt will follow
 }
+
+// DeliveryForgotten is the state of a DeliveryRecord that tells of the end: the delivery is not kept any more and cannot
+// be sent again.
+const DeliveryForgotten = "forgotten"
 
 // Health is the delivery engine's record of how a webhook has been doing.
 type Health struct {

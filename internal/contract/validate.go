@@ -20,6 +20,7 @@ type FieldError struct {
 	Keyword string // the violated schema keyword: required, type, enum, format, minimum, maxLength, …
 	Value   any    // what was seen; nil when absent
 	Want    string // what would pass
+	Limit   string // the number or the values that the keyword sets; "" for other keywords
 }
 
 // schemaOptions are the options under which schemas are walked.
@@ -135,40 +136,66 @@ func fieldError(schemaErr *openapi3.SchemaError, in, name string) FieldError {
 	if field.Keyword == "required" {
 		field.Value = nil
 	}
-	field.Want = want(schemaErr)
+	field.Want, field.Limit = want(schemaErr), limit(schemaErr)
 	return field
+}
+
+// limit is what a keyword sets: a number, or the values of an enum.
+func limit(e *openapi3.SchemaError) string {
+	s := e.Schema
+	switch e.SchemaField {
+	case "enum":
+		return values(s)
+	case "minLength":
+		return strconv.FormatUint(s.MinLength, 10)
+	case "maxLength":
+		return strconv.FormatUint(*s.MaxLength, 10)
+	case "minimum":
+		return fmt.Sprint(*s.Min)
+	case "maximum":
+		return fmt.Sprint(*s.Max)
+	case "minItems":
+		return strconv.FormatUint(s.MinItems, 10)
+	case "maxItems":
+		return strconv.FormatUint(*s.MaxItems, 10)
+	}
+	return ""
+}
+
+func values(s *openapi3.Schema) string {
+	list := make([]string, len(s.Enum))
+	for i, v := range s.Enum {
+		list[i] = fmt.Sprint(v)
+	}
+	return strings.Join(list, ", ")
 }
 
 // want says what would pass, from the schema that refused.
 func want(e *openapi3.SchemaError) string {
-	s := e.Schema
+	bound := limit(e)
 	switch e.SchemaField {
 	case "required":
 		return "a value"
 	case "type":
-		return strings.Join(s.Type.Slice(), " or ")
+		return strings.Join(e.Schema.Type.Slice(), " or ")
 	case "enum":
-		values := make([]string, len(s.Enum))
-		for i, v := range s.Enum {
-			values[i] = fmt.Sprint(v)
-		}
-		return "one of " + strings.Join(values, ", ")
+		return "one of " + bound
 	case "format":
-		return s.Format
+		return e.Schema.Format
 	case "pattern":
-		return "a match of " + s.Pattern
+		return "a match of " + e.Schema.Pattern
 	case "minLength":
-		return fmt.Sprintf("at least %d characters", s.MinLength)
+		return "at least " + bound + " characters"
 	case "maxLength":
-		return fmt.Sprintf("at most %d characters", *s.MaxLength)
+		return "at most " + bound + " characters"
 	case "minimum":
-		return fmt.Sprintf("at least %v", *s.Min)
+		return "at least " + bound
 	case "maximum":
-		return fmt.Sprintf("at most %v", *s.Max)
+		return "at most " + bound
 	case "minItems":
-		return fmt.Sprintf("at least %d items", s.MinItems)
+		return "at least " + bound + " items"
 	case "maxItems":
-		return fmt.Sprintf("at most %d items", *s.MaxItems)
+		return "at most " + bound + " items"
 	case "nullable":
 		return "a value that is not null"
 	}

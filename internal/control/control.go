@@ -30,9 +30,10 @@ var document []byte
 
 // Options set up the control API.
 type Options struct {
-	Token      string   // when set, every call but health needs "Authorization: Bearer <token>"
-	AllowHosts []string // further Host names that may be used
-	Seed       int64    // seed of sandboxes that name none
+	Token      string       // when set, every call but health needs "Authorization: Bearer <token>"
+	AllowHosts []string     // further Host names that may be used
+	Seed       int64        // seed of sandboxes that name none
+	CA         *receiver.CA // signs the certificates of scripted receivers
 }
 
 // API is the control API of one server.
@@ -47,7 +48,7 @@ type API struct {
 
 // New returns the control API.
 func New(e *engine.Engine, d *delivery.Dispatcher, o Options) *API {
-	a := &API{engine: e, deliveries: d, options: o, receivers: newReceivers()}
+	a := &API{engine: e, deliveries: d, options: o, receivers: newReceivers(o.CA)}
 	mux := http.NewServeMux()
 	known := parameters()
 	for pattern, route := range a.routes() {

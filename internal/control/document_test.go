@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,9 +22,13 @@ import (
 	"github.com/mocksrv/mocksrv/internal/receiver"
 )
 
+//nolint:gochecknoglobals // the document is read once, not once for each test
+var loaded = sync.OnceValues(func() (*openapi3.T, error) { return openapi3.NewLoader().LoadFromData(control.Document()) })
+
+// document is shared: it is read and never changed.
 func document(t testing.TB) *openapi3.T {
 	t.Helper()
-	doc, err := openapi3.NewLoader().LoadFromData(control.Document())
+	doc, err := loaded()
 	require.NoError(t, err)
 	return doc
 }

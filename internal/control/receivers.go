@@ -3,6 +3,7 @@ package control
 import (
 	"fmt"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -13,12 +14,13 @@ import (
 
 // receivers keeps the scripted customer endpoints of each sandbox.
 type receivers struct {
+	ca        *receiver.CA
 	mu        sync.Mutex
 	bySandbox map[*engine.Sandbox]*receiver.Set
 }
 
-func newReceivers() *receivers {
-	return &receivers{bySandbox: map[*engine.Sandbox]*receiver.Set{}}
+func newReceivers(ca *receiver.CA) *receivers {
+	return &receivers{ca: ca, bySandbox: map[*engine.Sandbox]*receiver.Set{}}
 }
 
 func (r *receivers) set(s *engine.Sandbox) *receiver.Set {
@@ -26,7 +28,7 @@ func (r *receivers) set(s *engine.Sandbox) *receiver.Set {
 	defer r.mu.Unlock()
 	set, ok := r.bySandbox[s]
 	if !ok {
-		set = receiver.NewSet(receiver.SetConfig{Now: s.Clock.Now})
+		set = receiver.NewSet(receiver.SetConfig{Now: s.Clock.Now, CA: r.ca})
 		r.bySandbox[s] = set
 	}
 	return set
@@ -39,7 +41,7 @@ func (r *receivers) forget(s *engine.Sandbox) {
 	delete(r.bySandbox, s)
 	r.mu.Unlock()
 	if set != nil {
-		_ = set.CloseAll() // nobody is left who could do anything about it
+		_ = set.Close() // nobody is left who could do anything about it
 	}
 }
 
@@ -67,6 +69,9 @@ func (a *API) openReceiver(c *call) (int, any, error) {
 	var spec receiver.Spec
 	if err := read(c, &spec); err != nil {
 		return 0, nil, err
+	}
+	if at, err := netip.ParseAddrPort(spec.Address); err == nil && !at.Addr().IsLoopback() {
+		return 0, nil, invalid("address", fmt.Sprintf("%s is not on the loopback interface; receivers open no port to others", spec.Address), "127.0.0.1:0")
 	}
 	r, err := a.receivers.set(c.sandbox).Open(spec)
 	if err != nil {

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -38,6 +39,7 @@ var (
 type Options struct {
 	AllowPublic bool // deliver to public addresses, too
 	UserAgent   string
+	Trust       *x509.Certificate // an authority to trust beside those of this machine
 	Log         *slog.Logger
 }
 
@@ -65,10 +67,9 @@ type state struct {
 	scheduling sync.Mutex       // one change of alarms at a time
 	alarms     map[string]alarm // by delivery id
 
-	mu        sync.Mutex
-	changed   chan struct{} // closed and replaced at every change
-	forgotten uint64
-	fired     []*[]Fired // one for each advance that collects what happened
+	mu      sync.Mutex
+	changed chan struct{} // closed and replaced at every change
+	fired   []*[]Fired    // one for each advance that collects what happened
 }
 
 // alarm is set for one turn of a delivery, and stays listed until the delivery waits for another turn, or for none.
@@ -240,11 +241,13 @@ type writer struct {
 	env     *sims.Env
 	p       *engine.Provider
 	changed []Delivery
-	st      *state
+
+	s         *engine.Sandbox
+	providers func(name string) (*engine.Provider, bool)
 }
 
 func (d *Dispatcher) writer(s *engine.Sandbox, p *engine.Provider, tx store.Tx) *writer {
-	return &writer{tx: tx, env: s.Env(p, tx), p: p, st: d.state(s)}
+	return &writer{tx: tx, env: s.Env(p, tx), p: p, s: s, providers: d.engine.Provider}
 }
 
 // put stores a delivery and tells the provider.
@@ -262,10 +265,25 @@ func (w *writer) trim() {
 	for table(w.tx).Count(finishedKey) > MaxFinished {
 		oldest, _ := table(w.tx).First(finishedKey)
 		table(w.tx).Delete(oldest.ID)
-		w.st.mu.Lock()
-		w.st.forgotten++
-		w.st.mu.Unlock()
+		totals(w.tx).Put(forgottenTotal, countOf(w.tx)+1)
+		if p, ok := w.providers(oldest.Sim); ok && p.Delivery.Record != nil {
+			gone := oldest.record(sims.Endpoint{WebhookID: oldest.WebhookID})
+			gone.State = sims.DeliveryForgotten
+			p.Delivery.Record(w.s.Env(p, w.tx), gone)
+		}
 	}
+}
+
+// totals counts what is not kept any more.
+func totals(tx store.Tx) store.Table[uint64] {
+	return store.TableOf[uint64](tx, "delivery totals", nil)
+}
+
+const forgottenTotal = "forgotten"
+
+func countOf(tx store.Tx) uint64 {
+	n, _ := totals(tx).Get(forgottenTotal)
+	return n
 }
 
 // endpoint is where a delivery goes: as bound at the event, or as the webhook is now. False: the webhook is gone.
@@ -336,10 +354,10 @@ func (w *writer) whileBlocked(d Delivery) Delivery {
 func (d *Dispatcher) List(s *engine.Sandbox) (all []Delivery, forgotten uint64, changed <-chan struct{}, err error) {
 	st := d.state(s)
 	st.mu.Lock()
-	forgotten, changed = st.forgotten, st.changed
+	changed = st.changed
 	st.mu.Unlock()
 	err = s.View(func(tx store.Tx) error {
-		all = table(tx).All("")
+		all, forgotten = table(tx).All(""), countOf(tx)
 		return nil
 	})
 	return all, forgotten, changed, err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -34,7 +36,7 @@ type sender struct {
 }
 
 func newSender(o Options) *sender {
-	dial := dialer{net.Dialer{Control: guard{allowPublic: o.AllowPublic}.control}}
+	dial := dialer{Dialer: net.Dialer{Control: guard{allowPublic: o.AllowPublic}.control}, roots: trusted(o.Trust)}
 	base, stop := context.WithCancel(context.Background())
 	return &sender{
 		base: base, stop: stop,
@@ -47,7 +49,24 @@ func newSender(o Options) *sender {
 
 // dialer connects for one attempt, and gives up when the attempt ends: the transport would go on dialling in the
 // background.
-type dialer struct{ net.Dialer }
+type dialer struct {
+	net.Dialer
+	roots func() *x509.CertPool
+}
+
+// trusted are the roots of this machine and one more. They are read when the first secure connection is made.
+func trusted(more *x509.Certificate) func() *x509.CertPool {
+	return sync.OnceValue(func() *x509.CertPool {
+		pool, err := x509.SystemCertPool()
+		if err != nil {
+			pool = x509.NewCertPool()
+		}
+		if more != nil {
+			pool.AddCert(more)
+		}
+		return pool
+	})
+}
 
 type attemptKey struct{}
 
@@ -63,7 +82,7 @@ func (d dialer) secure(detached context.Context, network, address string) (net.C
 		return nil, err
 	}
 	host, _, _ := net.SplitHostPort(address) // the dialer took it
-	secured := tls.Client(conn, &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12})
+	secured := tls.Client(conn, &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12, RootCAs: d.roots()})
 	if err := secured.HandshakeContext(ctx); err != nil {
 		_ = conn.Close()
 		return nil, handshakeError{err}

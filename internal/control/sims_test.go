@@ -1,0 +1,46 @@
+package control_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/mocksrv/mocksrv"
+	"github.com/mocksrv/mocksrv/internal/clock"
+	"github.com/mocksrv/mocksrv/internal/engine"
+	"github.com/mocksrv/mocksrv/sims"
+)
+
+func provider(t *testing.T, name string) *engine.Provider {
+	t.Helper()
+	providers, err := mocksrv.Providers()
+	require.NoError(t, err)
+	for _, p := range providers {
+		if p.Name == name {
+			return p
+		}
+	}
+	require.FailNow(t, "there is no sim "+name)
+	return nil
+}
+
+// authorized makes a request as a client of the provider does.
+func authorized(t *testing.T, p *engine.Provider, method, target, body string, credentials map[string]string) *http.Request {
+	t.Helper()
+	u, err := url.Parse(target)
+	require.NoError(t, err)
+	c := &sims.ClientRequest{
+		Method: method, URL: u, Header: http.Header{}, Body: []byte(body), Credentials: sims.Credentials(credentials), Now: clock.WallNow(),
+	}
+	if body != "" {
+		c.Header.Set("Content-Type", "application/json")
+	}
+	require.NoError(t, p.Authorize(c))
+	req, err := http.NewRequestWithContext(t.Context(), c.Method, c.URL.String(), strings.NewReader(string(c.Body)))
+	require.NoError(t, err)
+	req.Header = c.Header
+	return req
+}
