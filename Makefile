@@ -6,7 +6,7 @@ SHELL := /bin/bash
 GO ?= go
 TESTFLAGS ?=
 
-.PHONY: help check lint fmt-check tidy-check vet golangci fmt test short bench arrows size build clean
+.PHONY: help check lint fmt-check tidy-check vet golangci fmt test short bench arrows generate size build clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 13
@@ -48,6 +48,9 @@ bench: ## benchmarks
 
 arrows: ## copy the import arrows of internal/arch into .golangci.yml
 	$(GO) test ./internal/arch -run TestLinterKnowsTheArrows -count 1 -update
+
+generate: arrows ## write everything that is made from something else: arrows, README table, docs/ledger.md
+	$(GO) test ./cmd/mocksrv -count 1 -update
 
 size: ## lengths of functions and files, and the outliers
 	@$(GO) -C tools run ./size ..

@@ -129,21 +129,21 @@ func deliveryJourney(a *api) {
 
 // backlogJourney fills the backlog with deliveries that are held, because their webhook is blocked.
 func backlogJourney(a *api) {
+	own := *a
+	own.srv, a = mocksrv.RunT(a, frozen), &own
 	const policies = `{"signedsub.block_limit":1,"signedsub.retry_schedule":[],"signedsub.while_blocked":"hold"}`
-	params := in("backlog")
-	a.call("POST /_mocksrv/v1/sandboxes", request{body: `{"name":"backlog","clock":"2026-01-08T10:30:00Z","policies":` + policies + `}`}).is(201)
-	subscribe(a.T, a.srv, a.sandbox("backlog").Sims["signedsub"], customer(a.T, 500))
-	emit := request{params: params, body: `{"sim":"signedsub","type":"INVOICE_PAID"}`}
+	a.call("PATCH "+sandboxPath, request{body: `{"policies":` + policies + `}`}).is(200)
+	subscribe(a.T, a.srv, a.sandbox("default").Sims["signedsub"], customer(a.T, 500))
+	emit := request{body: `{"sim":"signedsub","type":"INVOICE_PAID"}`}
 	for range 2 {
 		a.call("POST "+sandboxPath+"/events", emit).is(202)
-		a.call("POST "+sandboxPath+"/clock/advance", request{params: params, body: `{"by":"0s"}`}).is(200)
+		a.call("POST "+sandboxPath+"/clock/advance", request{body: `{"by":"0s"}`}).is(200)
 	}
 	held := decode[client.Emitted](a.call("POST "+sandboxPath+"/events", emit).is(202)).Deliveries[0]
 	require.Equal(a, "held", held.State)
-	a.call("POST "+sandboxPath+"/deliveries/{id}/compare", request{params: in("backlog", "id", held.ID), body: "{}"}).is(409)
-	control := a.srv.Control().In("backlog")
+	a.call("POST "+sandboxPath+"/deliveries/{id}/compare", request{params: in("default", "id", held.ID), body: "{}"}).is(409)
 	for range delivery.MaxWaitingOfHook - 1 {
-		_, err := control.Emit(a.Context(), client.Event{Sim: "signedsub", Type: "INVOICE_PAID"})
+		_, err := a.srv.Emit(client.Event{Sim: "signedsub", Type: "INVOICE_PAID"})
 		require.NoError(a, err)
 	}
 	a.call("POST "+sandboxPath+"/events", emit).is(429)
@@ -266,9 +266,8 @@ func sharedRefusals(a *api) {
 // spaces never end.
 type spaces struct{}
 
+var manySpaces = strings.Repeat(" ", 1<<20) //nolint:gochecknoglobals // a constant
+
 func (spaces) Read(p []byte) (int, error) {
-	for i := range p {
-		p[i] = ' '
-	}
-	return len(p), nil
+	return copy(p, manySpaces), nil
 }

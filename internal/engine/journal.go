@@ -66,12 +66,12 @@ type Journal struct {
 	bytes   int
 	last    uint64
 	dropped uint64
-	changed chan struct{} // closed and replaced at every append
+	changed chan struct{} // closed at the next append; nil while nobody waits
 }
 
 // NewJournal returns an empty journal.
 func NewJournal(limits JournalLimits) *Journal {
-	return &Journal{limits: limits, changed: make(chan struct{})}
+	return &Journal{limits: limits}
 }
 
 // Append numbers an exchange and keeps it.
@@ -88,15 +88,20 @@ func (j *Journal) Append(x *Exchange) {
 		j.entries = j.entries[1:]
 		j.dropped++
 	}
-	close(j.changed)
-	j.changed = make(chan struct{})
+	if j.changed != nil {
+		close(j.changed)
+		j.changed = nil
+	}
 }
 
 // Read returns the exchanges with an id above after, oldest first, how many were dropped in all, and a channel that
 // is closed at the next append.
 func (j *Journal) Read(after uint64) (entries []*Exchange, dropped uint64, changed <-chan struct{}) {
-	j.mu.RLock()
-	defer j.mu.RUnlock()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.changed == nil {
+		j.changed = make(chan struct{})
+	}
 	entries = j.entries
 	if n := len(entries); n > 0 && after >= entries[0].ID {
 		skip := min(after-entries[0].ID+1, uint64(n))
