@@ -6,12 +6,12 @@ SHELL := /bin/bash
 GO ?= go
 TESTFLAGS ?=
 
-.PHONY: help check lint fmt-check tidy-check vet golangci fmt test short bench arrows generate size build clean
+.PHONY: help check lint fmt-check tidy-check vet golangci fmt test race examples short bench arrows generate size build clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 13
 
-check: lint test ## format, vet, lint and race tests: everything
+check: lint test ## everything: format, vet, lint, tests
 
 lint: fmt-check tidy-check vet golangci ## everything but the tests
 
@@ -36,9 +36,20 @@ fmt: ## format every file
 	@scripts/install-tools.sh lint
 	bin/golangci-lint fmt ./...
 
-test: ## all tests with the race detector; installs the programs they call
+test: race examples ## all tests: race, then examples
+
+race: ## every Go test, with the race detector
 	@scripts/install-tools.sh test
 	$(GO) test -race $(TESTFLAGS) ./...
+
+# Each builds the server, runs it, and is a client of it: the seed pages' own requests, clients that share no code with the
+# server, the example apps with their test suites, and the guide as it is printed.
+examples: ## scripts that use a running server as its users do
+	@scripts/install-tools.sh test
+	scripts/seed-examples.sh
+	scripts/independent-clients.sh
+	scripts/examples.sh
+	scripts/guide.sh
 
 short: ## the fast tests, without the race detector
 	$(GO) test -short $(TESTFLAGS) ./...

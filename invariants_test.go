@@ -18,6 +18,7 @@ import (
 
 	"github.com/mocksrv/mocksrv"
 	"github.com/mocksrv/mocksrv/client"
+	"github.com/mocksrv/mocksrv/internal/clock"
 	"github.com/mocksrv/mocksrv/sims"
 	"github.com/mocksrv/mocksrv/sims/all"
 )
@@ -50,13 +51,18 @@ func clientRequest(t testing.TB, base string, c simCreate, n int, credentials ma
 	t.Helper()
 	r, err := http.NewRequest(c.method, base+c.path, nil)
 	require.NoError(t, err)
+	authorize(t, r, c, n, credentials, now)
+	return r
+}
+
+// authorize makes a request what a client of the provider sends.
+func authorize(t require.TestingT, r *http.Request, c simCreate, n int, credentials map[string]string, now time.Time) {
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Accept", "application/json")
 	r.Header.Set("api-version", "1.0")
 	out := &sims.ClientRequest{Method: c.method, URL: r.URL, Header: r.Header, Body: []byte(c.body(n, credentials)), Credentials: credentials, Now: now}
 	require.NoError(t, authorizers()[c.sim](out))
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(out.Body)), int64(len(out.Body))
-	return r
 }
 
 // Invariant 4: no I/O under a lock. A receiver that does not answer holds nobody up.
@@ -96,10 +102,10 @@ func TestInvariant5TwoClocks(t *testing.T) {
 		now     time.Time
 		want    int
 	}{
-		"a wall edge takes a client with a real clock":           {nil, time.Now(), http.StatusOK}, //nolint:forbidigo // the client's clock
+		"a wall edge takes a client with a real clock":           {nil, clock.WallNow(), http.StatusOK},
 		"a wall edge refuses the world's instant":                {nil, at(), http.StatusBadRequest},
 		"a world edge takes the world's instant":                 {[]func(*mocksrv.Options){mocksrv.EdgeWorld()}, at(), http.StatusOK},
-		"a world edge refuses a client with a real clock":        {[]func(*mocksrv.Options){mocksrv.EdgeWorld()}, time.Now(), http.StatusBadRequest}, //nolint:forbidigo // the client's clock
+		"a world edge refuses a client with a real clock":        {[]func(*mocksrv.Options){mocksrv.EdgeWorld()}, clock.WallNow(), http.StatusBadRequest},
 		"three minutes off the world's instant are within":       {[]func(*mocksrv.Options){mocksrv.EdgeWorld()}, at().Add(3 * time.Minute), http.StatusOK},
 		"a millisecond more than three minutes is out of window": {[]func(*mocksrv.Options){mocksrv.EdgeWorld()}, at().Add(3*time.Minute + time.Millisecond), http.StatusBadRequest},
 	} {

@@ -178,6 +178,7 @@ type Stopped = delivery.Left
 // Stop ends the server: no new requests, attempts under way may finish until ctx ends.
 func (s *Server) Stop(ctx context.Context) (Stopped, error) {
 	var err error
+	s.control.Interrupt()
 	if s.http != nil {
 		if err = s.http.Shutdown(ctx); err != nil {
 			_ = s.http.Close()

@@ -7,6 +7,8 @@ import (
 	"github.com/mocksrv/mocksrv/client"
 	"github.com/mocksrv/mocksrv/internal/control"
 	"github.com/mocksrv/mocksrv/internal/delivery"
+	"github.com/mocksrv/mocksrv/internal/engine"
+	"github.com/mocksrv/mocksrv/internal/strictjson"
 )
 
 // TB is what RunT needs of a *testing.T.
@@ -104,6 +106,34 @@ func (s *Server) Webhooks(sim string) ([]client.Webhook, error) {
 		return nil, delivery.ErrUnknownSim
 	}
 	return control.WebhooksOf(s.sandbox, p)
+}
+
+// Snapshot returns the default sandbox as readable, versioned JSON: everything its future answers depend on.
+func (s *Server) Snapshot() ([]byte, error) {
+	snap, err := s.sandbox.Snapshot()
+	if err != nil {
+		return nil, err
+	}
+	return strictjson.Encode(snap)
+}
+
+// Restore makes the default sandbox what a snapshot says. Nothing changes when the snapshot is not valid.
+func (s *Server) Restore(snapshot []byte) error {
+	var snap engine.Snapshot
+	if err := strictjson.UnmarshalKnown(snapshot, &snap); err != nil {
+		return err
+	}
+	return s.sandbox.Restore(snap)
+}
+
+// Dump returns the snapshot indented, for golden tests.
+func (s *Server) Dump() (string, error) {
+	snapshot, err := s.Snapshot()
+	if err != nil {
+		return "", err
+	}
+	text, err := strictjson.Indent(snapshot)
+	return string(text), err
 }
 
 // SetPolicy sets a policy, named <sim>.<policy>; nil returns it to its default.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Client calls the control API of one server.
@@ -159,6 +160,7 @@ func (s *SandboxClient) Compare(ctx context.Context, deliveryID string, claim Si
 type JournalFilter struct {
 	Sim, Operation, Direction, Rule, Since string
 	Status                                 int
+	Limit                                  int // the newest so many; 0 means 1000
 }
 
 // Journal lists exchanges, oldest first.
@@ -167,7 +169,35 @@ func (s *SandboxClient) Journal(ctx context.Context, f JournalFilter) (out Journ
 	if f.Status > 0 {
 		q = append(q, "status", fmt.Sprint(f.Status))
 	}
+	if f.Limit > 0 {
+		q = append(q, "limit", fmt.Sprint(f.Limit))
+	}
 	return out, s.client.call(ctx, http.MethodGet, s.path+"/journal"+query(q...), nil, &out)
+}
+
+// Verify asks whether the journal holds what must have happened, waiting for what is still in flight.
+func (s *SandboxClient) Verify(ctx context.Context, v Verification) (out Verified, err error) {
+	return out, s.client.call(ctx, http.MethodPost, s.path+"/journal/verify", v, &out)
+}
+
+// VerifyDeliveries asks the same of the deliveries.
+func (s *SandboxClient) VerifyDeliveries(ctx context.Context, v Verification) (out Verified, err error) {
+	return out, s.client.call(ctx, http.MethodPost, s.path+"/deliveries/verify", v, &out)
+}
+
+// Snapshot returns the sandbox as readable, versioned JSON.
+func (s *SandboxClient) Snapshot(ctx context.Context) (out jsontext.Value, err error) {
+	return out, s.client.call(ctx, http.MethodGet, s.path+"/snapshot", nil, &out)
+}
+
+// Restore makes the sandbox what a snapshot says.
+func (s *SandboxClient) Restore(ctx context.Context, snapshot jsontext.Value) (out Sandbox, err error) {
+	return out, s.client.call(ctx, http.MethodPut, s.path+"/snapshot", snapshot, &out)
+}
+
+// Diff returns what has changed since a snapshot.
+func (s *SandboxClient) Diff(ctx context.Context, before jsontext.Value) (out SnapshotDiff, err error) {
+	return out, s.client.call(ctx, http.MethodPost, s.path+"/snapshot/diff", before, &out)
 }
 
 // query builds a query string of the pairs that have a value.
@@ -202,6 +232,9 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 		}
 		select {
 		case <-giveUp.Done():
+			if ctx.Err() != nil {
+				return fmt.Errorf("client: the server has not started: %w: %w", ctx.Err(), err)
+			}
 			return err
 		case <-time.After(20 * time.Millisecond): //nolint:forbidigo // real time: another process is starting
 		}

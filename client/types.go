@@ -71,7 +71,8 @@ type Sandbox struct {
 	Name     string                `json:"name"`
 	Seed     int64                 `json:"seed"`
 	Clock    Clock                 `json:"clock"`
-	Policies map[string]any        `json:"policies"` // those that differ from their defaults
+	Policies map[string]any        `json:"policies"`      // those that differ from their defaults
+	Idle     string                `json:"idle,omitzero"` // it expires when it is unused for so long; absent: never
 	Sims     map[string]SandboxSim `json:"sims"`
 }
 
@@ -88,6 +89,7 @@ type NewSandbox struct {
 	Seed     *int64         `json:"seed,omitzero"`
 	Clock    jsontext.Value `json:"clock,omitzero"` // "real", an RFC 3339 instant (frozen there), or a clock object
 	Policies map[string]any `json:"policies,omitempty"`
+	Idle     string         `json:"idle,omitzero"` // it expires when it is unused for so long, in real time; "0s": never
 }
 
 // SandboxChange is the body of PATCH on a sandbox.
@@ -326,4 +328,61 @@ type ReceivedRequest struct {
 	Status  int       `json:"status"`
 	Fault   string    `json:"fault,omitzero"`
 	Error   string    `json:"error,omitzero"`
+}
+
+// Verification is the body of POST …/journal/verify and …/deliveries/verify: what must have happened.
+type Verification struct {
+	Sim       string `json:"sim,omitzero"`
+	Operation string `json:"operation,omitzero"` // journal only
+	// Match is compared with each exchange or delivery as the lists show them; request and response (of an attempt, too)
+	// also have "json", the decoded body. Members that are not named do not matter; operators start with "$".
+	Match map[string]any `json:"match,omitempty"`
+	// Count is how many must match; one or more when it is left out.
+	Count *Count `json:"count,omitzero"`
+	// Order wants one match for each, in this order; others may stand between. It stands alone.
+	Order []map[string]any `json:"order,omitempty"`
+	// Within is how long, in real time, to wait for what is still in flight.
+	Within string `json:"within,omitzero"`
+}
+
+// Count bounds a number. Max absent: no bound.
+type Count struct {
+	Min int  `json:"min,omitzero"`
+	Max *int `json:"max,omitzero"`
+}
+
+// Verified is its answer.
+type Verified struct {
+	Pass    bool     `json:"pass"`
+	Reason  string   `json:"reason"`
+	Count   int      `json:"count"`
+	Matched []string `json:"matched"` // ids
+	Dropped uint64   `json:"dropped"` // entries that are not kept any more
+	Misses  []Miss   `json:"misses"`  // the closest, when it did not pass
+	Final   bool     `json:"final"`   // waiting longer could not have helped
+}
+
+// Miss is an exchange or a delivery that did not match, and why.
+type Miss struct {
+	ID          string       `json:"id"`
+	Rule        string       `json:"rule,omitzero"` // the provider's rule that refused it
+	Differences []Difference `json:"differences"`
+}
+
+// Difference is one place where a value is not as expected.
+type Difference struct {
+	Path string `json:"path"`
+	Want string `json:"want"`
+	Got  string `json:"got"`
+}
+
+// StreamWebhooks is the data of an event "webhooks" of the live stream: the state of a provider has changed. The other
+// events carry an Exchange ("exchange"), a Delivery ("delivery") or a Clock ("clock").
+type StreamWebhooks struct {
+	Sim string `json:"sim"`
+}
+
+// StreamGone is the data of an event whose subject is not kept any more.
+type StreamGone struct {
+	Gone bool `json:"gone"`
 }

@@ -24,6 +24,16 @@ func TableOf[T any](tx Tx, name string, keys func(T) []string) Table[T] {
 	return store.TableOf(tx, name, keys)
 }
 
+// DropOver deletes, of the two oldest rows under an index key of a table, those that are over. Called for every row that
+// comes, it keeps a table whose rows end in the order in which they came from growing for ever.
+func DropOver(tx Tx, table, key string, over func(id string) bool) {
+	for _, id := range tx.IDs(table, key, 0, 2) {
+		if over(id) {
+			tx.Delete(table, id)
+		}
+	}
+}
+
 // Derived is 32 bytes that depend on the seed, the sandbox, the sim, a kind and a number, with the usual notations.
 type Derived = derive.Value
 

@@ -195,6 +195,21 @@ func AsFailure(err error) (Failure, bool) {
 	return f, ok
 }
 
+// Closest is the one ledger entry that a provider's Rule names for each violation of the schema: "" when they differ, or
+// when there are none.
+func (f Failure) Closest(rule func(FieldError) string) string {
+	if len(f.Fields) == 0 {
+		return ""
+	}
+	first := rule(f.Fields[0])
+	for _, field := range f.Fields[1:] {
+		if rule(field) != first {
+			return ""
+		}
+	}
+	return first
+}
+
 // Policies gives typed access to the switches of a sim. Asking for a policy the ledger does not have is a defect and
 // panics.
 type Policies interface {

@@ -46,6 +46,11 @@ type Setting struct {
 	Skew time.Duration
 }
 
+// Valid reports whether mode and edge are known words.
+func (s Setting) Valid() bool {
+	return (s.Mode == Real || s.Mode == Frozen) && (s.Edge == Wall || s.Edge == WorldEdge)
+}
+
 // Task is what an alarm does. It is called with the clock locked, in the order of the alarms: it only hands its work to
 // somebody and returns. When the work is over, done is called once, from another goroutine, with a function that
 // records the outcome (nil: nothing to record). Work of one instant runs beside each other; during an Advance its

@@ -48,11 +48,14 @@ func sandboxJourney(a *api) {
 	a.call("GET /_mocksrv/health", request{}).is(200)
 	yaml := a.call("GET /_mocksrv/openapi.yaml", request{}).is(200)
 	require.Equal(a, string(control.Document()), string(yaml.body))
+	metrics := a.call("GET /_mocksrv/metrics", request{}).is(200)
+	require.Contains(a, string(metrics.body), "\nmocksrv_sandboxes 1\n")
 	sims := decode[client.Sims](a.call("GET /_mocksrv/v1/sims", request{}).is(200))
 	require.NotEmpty(a, sims.Sims)
 	for _, body := range []string{
 		"", `{}`, `{"name":"a","seed":7,"clock":"real"}`, `{"name":"b","clock":"2026-01-08T10:30:00Z"}`,
 		`{"name":"c","clock":{"mode":"frozen","now":"2026-01-08T10:30:00Z","edge":"world","skew":"-5s"},"policies":{"signedsub.block_limit":3}}`,
+		`{"name":"d","idle":"10m"}`,
 	} {
 		made := decode[client.Sandbox](a.call("POST /_mocksrv/v1/sandboxes", request{body: body}).is(201))
 		again := a.sandbox(made.Name)

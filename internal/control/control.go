@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/mocksrv/mocksrv/client"
 	"github.com/mocksrv/mocksrv/internal/delivery"
@@ -34,6 +36,12 @@ type Options struct {
 	AllowHosts []string     // further Host names that may be used
 	Seed       int64        // seed of sandboxes that name none
 	CA         *receiver.CA // signs the certificates of scripted receivers
+	// Idle is when sandboxes that say nothing else expire. 0: never.
+	Idle time.Duration
+	// Metrics writes the metrics in the format that an Accept header asks for.
+	Metrics func(accept string) (contentType string, data []byte, err error)
+	// ProviderHost is where the providers are reached by those who reach the control API at a host. Nil: there, too.
+	ProviderHost func(host string) string
 }
 
 // API is the control API of one server.
@@ -41,6 +49,8 @@ type API struct {
 	engine     *engine.Engine
 	deliveries *delivery.Dispatcher
 	receivers  *receivers
+	closing    chan struct{} // closed when the streams must end
+	interrupt  sync.Once
 	options    Options
 	handler    http.Handler
 	names      atomic.Uint64 // for sandboxes without a name
@@ -48,7 +58,13 @@ type API struct {
 
 // New returns the control API.
 func New(e *engine.Engine, d *delivery.Dispatcher, o Options) *API {
-	a := &API{engine: e, deliveries: d, options: o, receivers: newReceivers(o.CA)}
+	if o.ProviderHost == nil {
+		o.ProviderHost = func(host string) string { return host }
+	}
+	if o.Metrics == nil {
+		o.Metrics = noMetrics
+	}
+	a := &API{engine: e, deliveries: d, options: o, receivers: newReceivers(o.CA), closing: make(chan struct{})}
 	mux := http.NewServeMux()
 	known := parameters()
 	for pattern, route := range a.routes() {
@@ -62,7 +78,12 @@ func New(e *engine.Engine, d *delivery.Dispatcher, o Options) *API {
 func Document() []byte { return document }
 
 // Close ends what the control API has opened.
-func (a *API) Close() { a.receivers.closeAll() }
+func (a *API) Close() {
+	a.receivers.closeAll()
+}
+
+// Interrupt ends the live streams, which would never end by themselves.
+func (a *API) Interrupt() { a.interrupt.Do(func() { close(a.closing) }) }
 
 // ServeHTTP implements http.Handler.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
@@ -72,6 +93,7 @@ type call struct {
 	*http.Request
 	writer  http.ResponseWriter
 	sandbox *engine.Sandbox // of routes with {sandbox}
+	patient bool
 }
 
 // route answers a call with a status and a value, or with an error.
@@ -83,6 +105,7 @@ func (a *API) routes() map[string]route {
 	return map[string]route{
 		"GET " + Prefix + "health":       a.health,
 		"GET " + Prefix + "openapi.yaml": a.openapi,
+		"GET " + Prefix + "metrics":      a.metrics,
 		"GET " + v1 + "sims":             a.listSims,
 		"GET " + v1 + "sandboxes":        a.listSandboxes,
 		"POST " + v1 + "sandboxes":       a.createSandbox,
@@ -105,6 +128,12 @@ func (a *API) routes() map[string]route {
 		"POST " + sandbox + "/deliveries/{id}/compare":    a.compareSignature,
 		"GET " + sandbox + "/journal":                     a.listJournal,
 		"DELETE " + sandbox + "/journal":                  a.clearJournal,
+		"POST " + sandbox + "/journal/verify":             a.verifyJournal,
+		"POST " + sandbox + "/deliveries/verify":          a.verifyDeliveries,
+		"GET " + sandbox + "/stream":                      a.stream,
+		"GET " + sandbox + "/snapshot":                    a.getSnapshot,
+		"PUT " + sandbox + "/snapshot":                    a.putSnapshot,
+		"POST " + sandbox + "/snapshot/diff":              a.diffSnapshot,
 		"GET " + sandbox + "/receivers":                   a.listReceivers,
 		"POST " + sandbox + "/receivers":                  a.openReceiver,
 		"GET " + sandbox + "/receivers/{receiver}":        a.getReceiver,
@@ -118,14 +147,16 @@ func (a *API) wrap(next route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := &call{Request: r, writer: w}
 		if name := r.PathValue("sandbox"); name != "" {
-			sandbox, ok := a.engine.Sandbox(name)
+			sandbox, ok := a.engine.Enter(name)
 			if !ok {
 				writeProblem(w, noSandbox(name))
 				return
 			}
+			defer sandbox.Leave()
 			c.sandbox = sandbox
 		}
 		status, body, err := next(c)
+		c.limitAnswer()
 		if err != nil {
 			writeProblem(w, asProblem(err))
 			return
@@ -140,7 +171,13 @@ type text struct {
 	data        []byte
 }
 
+// written is the body of a route that has answered already.
+type written struct{}
+
 func writeValue(w http.ResponseWriter, status int, body any) {
+	if _, done := body.(written); done {
+		return
+	}
 	if body == nil {
 		w.WriteHeader(status)
 		return
@@ -196,7 +233,9 @@ func asProblem(err error) client.Problem {
 		{delivery.ErrUnknownDelivery, http.StatusNotFound, "no such delivery"},
 		{delivery.ErrUnknownWebhook, http.StatusNotFound, "no such webhook"},
 		{delivery.ErrBacklog, http.StatusTooManyRequests, "backlog full"},
+		{engine.ErrSnapshot, http.StatusUnprocessableEntity, "snapshot not restored"},
 		{context.DeadlineExceeded, http.StatusRequestTimeout, "not within the deadline"},
+		{context.Canceled, http.StatusServiceUnavailable, "the server is stopping"}, // or the caller is gone
 		{receiver.ErrNotFound, http.StatusNotFound, "no such receiver"},
 		{syscall.EADDRINUSE, http.StatusConflict, "address in use"},
 		{receiver.ErrExists, http.StatusConflict, "receiver exists"},

@@ -113,7 +113,7 @@ func (a *API) emitEvent(c *call) (int, any, error) {
 	if _, ok := p.Contract.EventType(body.Type); !ok {
 		return 0, nil, noEventType(p, body.Type)
 	}
-	event, created, err := a.deliveries.Emit(c.sandbox, delivery.EventRequest(body))
+	event, created, err := a.deliveries.EmitTraced(c.sandbox, delivery.EventRequest(body), delivery.TraceOf(c.Header))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -144,7 +144,7 @@ func (a *API) listDeliveries(c *call) (int, any, error) {
 		return 0, nil, err
 	}
 	if q.Has("wait") {
-		ctx, cancel, err := deadline(c, q.Get("wait"))
+		ctx, cancel, err := deadline(c, "wait", q.Get("wait"))
 		if err != nil {
 			return 0, nil, err
 		}

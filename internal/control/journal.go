@@ -10,27 +10,41 @@ import (
 	"time"
 
 	"github.com/mocksrv/mocksrv/client"
+	"github.com/mocksrv/mocksrv/internal/clock"
 	"github.com/mocksrv/mocksrv/internal/engine"
 )
 
 // MaxWait is the longest wait a call may ask for, in real time.
 const MaxWait = 5 * time.Minute
 
-// deadline reads a wait such as "5s".
-func deadline(c *call, word string) (context.Context, context.CancelFunc, error) {
+// deadline reads a wait such as "5s" from a field.
+func deadline(c *call, field, word string) (context.Context, context.CancelFunc, error) {
 	wait, err := time.ParseDuration(word)
 	if err != nil || wait < 0 || wait > MaxWait {
-		return nil, nil, invalid("wait", fmt.Sprintf("%q is no duration such as \"5s\", from 0 to %s", shorten(word), MaxWait))
+		return nil, nil, invalid(field, fmt.Sprintf("%q is no duration such as \"5s\", from 0 to %s", shorten(word), MaxWait))
 	}
 	patient(c)
 	ctx, cancel := context.WithTimeout(c.Context(), wait)
 	return ctx, cancel, nil
 }
 
-// patient lets a call take longer than the server's time limit for reading a request, which would otherwise end its
-// context: the request has been read whole.
+// AnswerTime is how long writing the answer of a patient call may take.
+const AnswerTime = 30 * time.Second
+
+// patient lets a call take as long as its own bound allows, where the server's limits for ordinary requests would end it:
+// the one for reading, which would end its context although the request has been read whole, and the one for the answer.
 func patient(c *call) {
-	_ = http.NewResponseController(c.writer).SetReadDeadline(time.Time{}) // there is none without a connection
+	limits := http.NewResponseController(c.writer)
+	_ = limits.SetReadDeadline(time.Time{}) // there is none without a connection
+	_ = limits.SetWriteDeadline(time.Time{})
+	c.patient = true
+}
+
+// limitAnswer gives a patient call the time to write its answer that others have from the start.
+func (c *call) limitAnswer() {
+	if c.patient {
+		_ = http.NewResponseController(c.writer).SetWriteDeadline(clock.WallNow().Add(AnswerTime))
+	}
 }
 
 // journalQuery is what GET …/journal selects.

@@ -92,7 +92,7 @@ func (a *API) getReceiver(c *call) (int, any, error) {
 		return 0, nil, err
 	}
 	if q.Has("wait") {
-		ctx, cancel, err := deadline(c, q.Get("wait"))
+		ctx, cancel, err := deadline(c, "wait", q.Get("wait"))
 		if err != nil {
 			return 0, nil, err
 		}

@@ -65,10 +65,14 @@ func (a *API) sandboxOf(c *call, s *engine.Sandbox) client.Sandbox {
 	out := client.Sandbox{
 		Name: s.Name, Seed: s.Seed(), Clock: clockOf(s.Clock.Setting()), Policies: s.ChangedPolicies(), Sims: map[string]client.SandboxSim{},
 	}
+	if idle := s.Idle(); idle > 0 {
+		out.Idle = idle.String()
+	}
+	host := a.options.ProviderHost(c.Host)
 	for _, p := range a.engine.Providers() {
-		base := BaseURL("http://"+c.Host, s.Name, p.Name)
+		base := BaseURL("http://"+host, s.Name, p.Name)
 		if c.TLS != nil {
-			base = BaseURL("https://"+c.Host, s.Name, p.Name)
+			base = BaseURL("https://"+host, s.Name, p.Name)
 		}
 		credentials := s.Credentials(p.Name)
 		out.Sims[p.Name] = client.SandboxSim{BaseURL: base, Credentials: credentials, Curl: p.Curl(base, credentials)}
@@ -89,7 +93,14 @@ func (a *API) createSandbox(c *call) (int, any, error) {
 	if err := read(c, &body); err != nil {
 		return 0, nil, err
 	}
-	config := engine.SandboxConfig{Name: body.Name, Seed: a.options.Seed, Policies: body.Policies}
+	config := engine.SandboxConfig{Name: body.Name, Seed: a.options.Seed, Policies: body.Policies, Idle: a.options.Idle}
+	if body.Idle != "" {
+		idle, err := readIdle(body.Idle)
+		if err != nil {
+			return 0, nil, err
+		}
+		config.Idle = idle
+	}
 	if body.Seed != nil {
 		config.Seed = *body.Seed
 	}
@@ -243,7 +254,7 @@ func (a *API) deleteSandbox(c *call) (int, any, error) {
 	if _, err := a.engine.DeleteSandbox(c.sandbox.Name); err != nil {
 		return 0, nil, err
 	}
-	a.receivers.forget(c.sandbox)
+	a.end(c.sandbox)
 	return http.StatusNoContent, nil, nil
 }
 
@@ -277,6 +288,7 @@ func (a *API) setClock(c *call) (int, any, error) {
 		return 0, nil, err
 	}
 	c.sandbox.Clock.Set(setting)
+	c.sandbox.Feed.Publish(engine.NoteClock, nil)
 	return http.StatusOK, clockOf(c.sandbox.Clock.Setting()), nil
 }
 
@@ -336,6 +348,7 @@ func (a *API) advanceClock(c *call) (int, any, error) {
 	}
 	patient(c)
 	fired, err := a.deliveries.Collect(c.sandbox, move)
+	c.sandbox.Feed.Publish(engine.NoteClock, nil)
 	if err != nil {
 		return 0, nil, client.Problem{Title: "the advance ended early", Status: http.StatusUnprocessableEntity, Detail: err.Error()}
 	}

@@ -119,6 +119,7 @@ func (d *Dispatcher) perform(ctx context.Context, p *engine.Provider, ready *pre
 	if a.Header.Get("User-Agent") == "" {
 		a.SetHeader("User-Agent", d.userAgent)
 	}
+	ready.delivery.Trace.pass(a.Header)
 	made.Request = Request{Method: http.MethodPost, URL: ready.endpoint.URL, Header: a.Header, Body: a.Body}
 	if made.Error != nil {
 		return
@@ -282,10 +283,15 @@ func (d *Dispatcher) collect(s *engine.Sandbox, delivery Delivery, made Attempt)
 
 // journal writes the attempt down: nothing leaves unjournaled.
 func (d *Dispatcher) journal(s *engine.Sandbox, p *engine.Provider, ready *prepared, made Attempt, took time.Duration) {
-	s.Journal.Append(&engine.Exchange{
+	x := &engine.Exchange{
 		At: made.At, Sim: p.Name, Direction: engine.Outbound, DeliveryID: ready.delivery.ID,
 		Method: made.Request.Method, Path: made.Request.URL,
 		Request: engine.Message{Header: made.Request.Header, Body: made.Request.Body}, Status: made.Status,
 		Response: engine.Message{Header: made.Response.Header, Body: made.Response.Body}, Took: took,
-	})
+	}
+	s.Journal.Append(x)
+	s.Feed.Publish(engine.NoteExchange, x.ID)
+	s.Touch()
+	made.N = ready.attempt.N
+	d.observe(s, x, made)
 }

@@ -42,7 +42,8 @@ type Delivery struct {
 	Body          []byte         `json:"body"`
 	Bound         *sims.Endpoint `json:"bound,omitzero"` // policy bind=event: the endpoint of the event's moment
 	Tries         int            `json:"tries"`          // attempts since the schedule started (anew)
-	Turn          int            `json:"turn"`           // how often it was made due: an attempt of an earlier turn only reports
+	Trace         Trace          `json:"trace,omitzero"`
+	Turn          int            `json:"turn"` // how often it was made due: an attempt of an earlier turn only reports
 	Attempts      []Attempt      `json:"attempts"`
 }
 
@@ -131,6 +132,9 @@ func webhookKey(sim, webhookID string) string { return sim + "/" + webhookID }
 func (d Delivery) final() bool {
 	return d.State == Delivered || d.State == Failed || d.State == Dropped
 }
+
+// DueBy reports whether an attempt is due or under way at an instant.
+func (d Delivery) DueBy(now time.Time) bool { return d.State == Pending && !d.NextAttemptAt.After(now) }
 
 // with returns the delivery in another state.
 func (d Delivery) with(state State, reason string, now time.Time) Delivery {

@@ -39,8 +39,10 @@ var (
 type Options struct {
 	AllowPublic bool // deliver to public addresses, too
 	UserAgent   string
-	Trust       *x509.Certificate // an authority to trust beside those of this machine
-	Log         *slog.Logger
+	// Observe is told of every attempt, when it is in the journal.
+	Observe func(*engine.Sandbox, *engine.Exchange, Attempt)
+	Trust   *x509.Certificate // an authority to trust beside those of this machine
+	Log     *slog.Logger
 }
 
 // Dispatcher is the delivery engine of one server.
@@ -51,6 +53,7 @@ type Dispatcher struct {
 	log    *slog.Logger
 
 	userAgent string
+	observe   func(*engine.Sandbox, *engine.Exchange, Attempt)
 
 	stopping atomic.Bool
 	sending  atomic.Int64 // attempts on the wire
@@ -96,9 +99,12 @@ func New(e *engine.Engine, o Options) *Dispatcher {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Observe == nil {
+		o.Observe = func(*engine.Sandbox, *engine.Exchange, Attempt) {}
+	}
 	d := &Dispatcher{
 		engine: e, sender: newSender(o), lanes: newLanes(MaxAtOnce, MaxAtOnceOfHook), log: o.Log,
-		states: map[*engine.Sandbox]*state{}, userAgent: o.UserAgent,
+		states: map[*engine.Sandbox]*state{}, userAgent: o.UserAgent, observe: o.Observe,
 	}
 	e.SetOutbox(d)
 	return d
@@ -143,6 +149,12 @@ func (d *Dispatcher) Forget(s *engine.Sandbox) {
 	st.touch()
 }
 
+// Check implements engine.Outbox: deliveries that do not decode make it panic.
+func (d *Dispatcher) Check(tx store.Tx) error {
+	table(tx).All("")
+	return nil
+}
+
 // Resume sets the alarms of every pending delivery, after a sandbox was restored.
 func (d *Dispatcher) Resume(s *engine.Sandbox) error {
 	var pending []Delivery
@@ -179,6 +191,9 @@ func (d *Dispatcher) schedule(s *engine.Sandbox, changed []Delivery) {
 		}
 	}
 	st.scheduling.Unlock()
+	for _, delivery := range changed {
+		s.Feed.Publish(engine.NoteDelivery, delivery.ID)
+	}
 	st.touch()
 }
 
@@ -242,6 +257,7 @@ type writer struct {
 	p       *engine.Provider
 	changed []Delivery
 
+	trace     Trace // of what is created
 	s         *engine.Sandbox
 	providers func(name string) (*engine.Provider, bool)
 }
@@ -423,7 +439,7 @@ func (d *Dispatcher) Unblock(s *engine.Sandbox, p *engine.Provider, webhookID st
 			return fmt.Errorf("%w: %s %q", ErrUnknownWebhook, p.Name, webhookID)
 		}
 		h := w.health(webhookID)
-		sims.HealthTable(w.env.Tx).Delete(webhookID)
+		sims.HealthTable(w.env.Tx).Put(webhookID, sims.Health{})
 		for _, delivery := range w.missed(webhookID, h) {
 			w.again(delivery, "sent again after unblocking")
 		}

@@ -24,6 +24,11 @@ type EventRequest struct {
 
 // Emit makes an event happen: one delivery for every webhook that matches. The first attempts start at once.
 func (d *Dispatcher) Emit(s *engine.Sandbox, r EventRequest) (sims.Event, []Delivery, error) {
+	return d.EmitTraced(s, r, Trace{})
+}
+
+// EmitTraced is Emit in a trace context, which the attempts pass on.
+func (d *Dispatcher) EmitTraced(s *engine.Sandbox, r EventRequest, trace Trace) (sims.Event, []Delivery, error) {
 	p, eventType, err := d.resolve(r)
 	if err != nil {
 		return sims.Event{}, nil, err
@@ -32,6 +37,7 @@ func (d *Dispatcher) Emit(s *engine.Sandbox, r EventRequest) (sims.Event, []Deli
 	var w *writer
 	err = s.Update(func(tx store.Tx) error {
 		w = d.writer(s, p, tx)
+		w.trace = trace
 		seed := w.env.NewID("event")
 		event = sims.Event{
 			ID: "evt_" + seed.Alphanumeric(24), Type: eventType.Type, Group: eventType.Group, Account: r.Account,
@@ -94,10 +100,11 @@ func (w *writer) create(event sims.Event, eventType sims.EventType, webhookID st
 	if err := w.room(webhookID); err != nil {
 		return err
 	}
+	w.known(webhookID)
 	seq := w.tx.Next("delivery")
 	d := Delivery{
 		ID: "dlv_" + w.env.Derived("delivery", seq).Alphanumeric(24), Seq: seq, Sim: w.p.Name, WebhookID: webhookID,
-		Event: event, URL: endpoint.URL, CreatedAt: w.env.Now, Attempts: []Attempt{},
+		Event: event, URL: endpoint.URL, CreatedAt: w.env.Now, Trace: w.trace, Attempts: []Attempt{},
 	}
 	var err error
 	if d.Body, d.ContentType, err = w.body(event, eventType, endpoint, r); err != nil {
@@ -116,6 +123,15 @@ func (w *writer) create(event sims.Event, eventType sims.EventType, webhookID st
 	}
 	w.put(d, endpoint)
 	return nil
+}
+
+// known gives a webhook its row of health when its first delivery is made: in the order of the events, whatever the
+// order in which receivers answer.
+func (w *writer) known(webhookID string) {
+	health := sims.HealthTable(w.env.Tx)
+	if _, ok := health.Get(webhookID); !ok {
+		health.Put(webhookID, sims.Health{})
+	}
 }
 
 // room refuses an event when too much waits already.

@@ -167,10 +167,12 @@ func classify(ctx, base context.Context, err error, timeout time.Duration) *Atte
 		return fail(ClassStopped, "the server stopped")
 	case errors.As(err, &forbidden):
 		return fail(ClassForbidden, forbidden.Error())
-	case errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.As(err, &timedOut) && timedOut.Timeout():
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return fail(ClassTimeout, fmt.Sprintf("no complete answer within %s", timeout))
 	case errors.As(err, &dns):
 		return fail(ClassDNS, "the name "+dns.Name+" does not resolve: "+dns.Err)
+	case errors.As(err, &timedOut) && timedOut.Timeout():
+		return fail(ClassTimeout, err.Error())
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return fail(ClassRefused, "connection refused: nobody listens there")
 	case errors.As(err, &handshake):

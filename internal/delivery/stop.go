@@ -26,11 +26,23 @@ func (d *Dispatcher) Stop(ctx context.Context) Left {
 	d.sender.stop()
 	for _, s := range d.engine.Sandboxes() {
 		_ = s.Clock.Settle(context.Background()) // cut attempts report at once
-		_ = s.View(func(tx store.Tx) error {     // a sandbox that is gone has nothing left
-			left.Waiting += table(tx).Count(string(Pending)) + table(tx).Count(string(Held))
-			return nil
-		})
 	}
+	left.Waiting = d.Waiting()
 	d.sender.transport.CloseIdleConnections()
 	return left
 }
+
+// Waiting returns how many deliveries of all sandboxes wait for an attempt or for their webhook.
+func (d *Dispatcher) Waiting() int {
+	n := 0
+	for _, s := range d.engine.Sandboxes() {
+		_ = s.View(func(tx store.Tx) error { // a sandbox that is gone has none
+			n += table(tx).Count(string(Pending)) + table(tx).Count(string(Held))
+			return nil
+		})
+	}
+	return n
+}
+
+// Sending returns how many attempts are on the wire.
+func (d *Dispatcher) Sending() int { return int(d.sending.Load()) }

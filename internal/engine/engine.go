@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/mocksrv/mocksrv/internal/store"
 	"github.com/mocksrv/mocksrv/sims"
@@ -26,7 +27,9 @@ type Options struct {
 	Journal   JournalLimits
 	// MaxSandboxes bounds the sandboxes, the default one included.
 	MaxSandboxes int
-	Log          *slog.Logger
+	// Observe is told of every exchange with a client, when it is in the journal. It must not change it, nor take long.
+	Observe func(*Sandbox, *Exchange)
+	Log     *slog.Logger
 }
 
 // Outbox is what the request path needs of the delivery engine.
@@ -34,6 +37,10 @@ type Outbox interface {
 	// Apply carries out what a handler wants done with deliveries, in the handler's transaction. The function it
 	// returns is called when that transaction has been committed.
 	Apply(s *Sandbox, p *Provider, tx store.Tx, effects sims.Effects) (after func(), err error)
+	// Resume is called when the deliveries of a sandbox have been restored from a snapshot, Check before that: it says
+	// whether they can be.
+	Resume(s *Sandbox) error
+	Check(tx store.Tx) error
 	// Forget is called when the deliveries of a sandbox are gone: it was reset or deleted.
 	Forget(s *Sandbox)
 }
@@ -43,7 +50,9 @@ type noOutbox struct{}
 func (noOutbox) Apply(*Sandbox, *Provider, store.Tx, sims.Effects) (func(), error) {
 	return func() {}, nil
 }
-func (noOutbox) Forget(*Sandbox) {}
+func (noOutbox) Resume(*Sandbox) error { return nil }
+func (noOutbox) Check(store.Tx) error  { return nil }
+func (noOutbox) Forget(*Sandbox)       {}
 
 // Engine serves the providers.
 type Engine struct {
@@ -54,6 +63,9 @@ type Engine struct {
 	providers []*Provider
 	byName    map[string]*Provider
 	byHost    map[string]*Provider
+
+	dropped atomic.Uint64 // exchanges, by the journals of all sandboxes
+	expired atomic.Uint64 // sandboxes
 
 	mu        sync.RWMutex
 	sandboxes map[string]*Sandbox
@@ -72,6 +84,9 @@ func New(o Options) (*Engine, error) {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Observe == nil {
+		o.Observe = func(*Sandbox, *Exchange) {}
 	}
 	e := &Engine{
 		outbox: noOutbox{}, options: o, log: o.Log, store: o.Store, providers: o.Providers,
@@ -200,7 +215,7 @@ func (e *Engine) locate(r *http.Request) (target, bool) {
 	return t, t.provider != nil
 }
 
-// choose returns the sandbox of a request: named by path or header, else claimed by its credential, else the default.
+// choose enters the sandbox of a request: named by path or header, else claimed by its credential, else the default.
 func (e *Engine) choose(t target, r *http.Request) (*Sandbox, bool) {
 	name := t.sandbox
 	if name == "" {
@@ -211,5 +226,5 @@ func (e *Engine) choose(t target, r *http.Request) (*Sandbox, bool) {
 			}
 		}
 	}
-	return e.Sandbox(name)
+	return e.Enter(name)
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mocksrv/mocksrv/internal/contract"
@@ -66,7 +67,8 @@ type Journal struct {
 	bytes   int
 	last    uint64
 	dropped uint64
-	changed chan struct{} // closed at the next append; nil while nobody waits
+	overall *atomic.Uint64 // counts what is dropped in all sandboxes; may be nil
+	changed chan struct{}  // closed at the next append; nil while nobody waits
 }
 
 // NewJournal returns an empty journal.
@@ -87,6 +89,9 @@ func (j *Journal) Append(x *Exchange) {
 		j.entries[0] = nil
 		j.entries = j.entries[1:]
 		j.dropped++
+		if j.overall != nil {
+			j.overall.Add(1)
+		}
 	}
 	if j.changed != nil {
 		close(j.changed)
@@ -110,6 +115,26 @@ func (j *Journal) Read(after uint64) (entries []*Exchange, dropped uint64, chang
 	return append([]*Exchange(nil), entries...), j.dropped, j.changed
 }
 
+// Get returns an exchange that is kept.
+func (j *Journal) Get(id uint64) (*Exchange, bool) {
+	j.mu.RLock()
+	defer j.mu.RUnlock()
+	if len(j.entries) == 0 || id < j.entries[0].ID || id > j.entries[len(j.entries)-1].ID {
+		return nil, false
+	}
+	return j.entries[id-j.entries[0].ID], true
+}
+
+// Wake lets those who wait for a change look again.
+func (j *Journal) Wake() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.changed != nil {
+		close(j.changed)
+		j.changed = nil
+	}
+}
+
 // Last returns the newest exchange, or nil.
 func (j *Journal) Last() *Exchange {
 	j.mu.RLock()
@@ -118,6 +143,13 @@ func (j *Journal) Last() *Exchange {
 		return nil
 	}
 	return j.entries[len(j.entries)-1]
+}
+
+// Len returns how many exchanges are kept.
+func (j *Journal) Len() int {
+	j.mu.RLock()
+	defer j.mu.RUnlock()
+	return len(j.entries)
 }
 
 // Clear forgets every exchange. Numbers go on.

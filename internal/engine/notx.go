@@ -1,6 +1,10 @@
 package engine
 
-import "github.com/getkin/kin-openapi/openapi3"
+import (
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"github.com/mocksrv/mocksrv/internal/store"
+)
 
 type schema = *openapi3.Schema
 
@@ -15,5 +19,7 @@ func (noTx) Delete(string, string) bool            { panic(outside) }
 func (noTx) IDs(string, string, int, int) []string { panic(outside) }
 func (noTx) Count(string, string) int              { panic(outside) }
 func (noTx) Next(string) uint64                    { panic(outside) }
+func (noTx) Changed() bool                         { panic(outside) }
+func (noTx) Replace(store.State)                   { panic(outside) }
 func (noTx) Claim(string)                          { panic(outside) }
 func (noTx) Release(string)                        { panic(outside) }

@@ -35,9 +35,11 @@ var (
 // SandboxConfig is what a sandbox starts from, and what a reset returns to.
 type SandboxConfig struct {
 	Name     string
+	Origin   string // the sandbox name that ids derive from; "" means Name. Another one after a restore.
 	Seed     int64
 	Clock    clock.Setting
 	Policies map[string]any // "sim.policy" → value
+	Idle     time.Duration  // it expires when it is unused for so long, in real time; 0: never
 }
 
 // Sandbox is one world: state, credentials, clock, seed, policies and journal of its own.
@@ -45,27 +47,47 @@ type Sandbox struct {
 	Name    string
 	Clock   *clock.World
 	Journal *Journal
+	Feed    *Feed
 
 	engine      *Engine
 	config      SandboxConfig
-	root        derive.Key
+	identity    atomic.Pointer[identity]
 	policies    atomic.Pointer[map[string]any] // "sim.policy" → parsed value
 	calls       atomic.Uint64                  // requests so far
-	keys        map[string]derive.Key          // by sim
+	inFlight    atomic.Int64                   // requests under way
 	mu          sync.Mutex                     // guards credentials and serialises reset, restore and policy changes
 	credentials map[string]sims.Credentials    // by sim
 	revealed    map[string]bool                // by sim
+
+	idle   time.Duration
+	users  atomic.Int64 // between Enter and Leave; counted when idle > 0
+	usedAt atomic.Int64 // Unix nanoseconds of the machine's clock
+}
+
+// identity is what ids and secrets derive from. It changes only when a snapshot is restored.
+type identity struct {
+	seed   int64
+	origin string
+	keys   map[string]derive.Key // by sim
+}
+
+func (e *Engine) identity(seed int64, origin string) *identity {
+	id := &identity{seed: seed, origin: origin, keys: make(map[string]derive.Key, len(e.providers))}
+	root := derive.Root(seed, origin)
+	for name := range e.byName {
+		id.keys[name] = root.Child(name)
+	}
+	return id
 }
 
 func (e *Engine) newSandbox(config SandboxConfig) (*Sandbox, error) {
-	s := &Sandbox{
-		Name: config.Name, Clock: clock.New(), Journal: NewJournal(e.options.Journal),
-		engine: e, config: config, root: derive.Root(config.Seed, config.Name),
-		keys: make(map[string]derive.Key, len(e.providers)),
+	if config.Origin == "" {
+		config.Origin = config.Name
 	}
-	for name := range e.byName {
-		s.keys[name] = s.root.Child(name)
-	}
+	s := &Sandbox{Name: config.Name, Clock: clock.New(), Journal: NewJournal(e.options.Journal), Feed: &Feed{}, engine: e, config: config}
+	s.idle, s.Journal.overall = config.Idle, &e.dropped
+	s.Touch()
+	s.identity.Store(e.identity(config.Seed, config.Origin))
 	if err := s.SetPolicies(config.Policies); err != nil {
 		return nil, err
 	}
@@ -76,11 +98,12 @@ func (e *Engine) newSandbox(config SandboxConfig) (*Sandbox, error) {
 	return s, nil
 }
 
-// seed fills the empty state with the accounts and credentials of every sim.
+// seed makes the state what it is at the start: the accounts and credentials of every sim, and nothing else.
 func (s *Sandbox) seed() error {
 	credentials := make(map[string]sims.Credentials, len(s.engine.providers))
 	now, edge := s.Clock.Read()
 	err := s.engine.store.Update(s.Name, func(tx store.Tx) error {
+		tx.Replace(store.State{})
 		for _, p := range s.engine.providers {
 			credentials[p.Name] = p.Seed(s.env(p, tx, now, edge))
 		}
@@ -100,11 +123,11 @@ func (s *Sandbox) Env(p *Provider, tx store.Tx) *sims.Env {
 }
 
 func (s *Sandbox) env(p *Provider, tx store.Tx, now, edge time.Time) *sims.Env {
-	return sims.NewEnv(store.Scoped(tx, p.Name), now, edge, s.Policies(p), p.Contract.Catalogue, s.keys[p.Name])
+	return sims.NewEnv(store.Scoped(tx, p.Name), now, edge, s.Policies(p), p.Contract.Catalogue, s.identity.Load().keys[p.Name])
 }
 
 // Seed returns the seed everything in the sandbox derives from.
-func (s *Sandbox) Seed() int64 { return s.config.Seed }
+func (s *Sandbox) Seed() int64 { return s.identity.Load().seed }
 
 // Credentials returns the ready-made credentials of a sim.
 func (s *Sandbox) Credentials(sim string) sims.Credentials {
@@ -124,6 +147,17 @@ func (s *Sandbox) Credentials(sim string) sims.Credentials {
 	return maps.Clone(s.credentials[sim])
 }
 
+func (s *Sandbox) enter() { s.inFlight.Add(1) }
+
+// leave comes after the exchange is in the journal: whoever sees nothing in flight finds everything there.
+func (s *Sandbox) leave() {
+	s.inFlight.Add(-1)
+	s.Journal.Wake()
+}
+
+// InFlight returns the number of requests to providers that are under way.
+func (s *Sandbox) InFlight() int { return int(s.inFlight.Load()) }
+
 // View reads the state of the sandbox.
 func (s *Sandbox) View(fn func(store.Tx) error) error { return s.engine.store.View(s.Name, fn) }
 
@@ -134,10 +168,8 @@ func (s *Sandbox) Update(fn func(store.Tx) error) error { return s.engine.store.
 func (s *Sandbox) Reset() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.engine.store.Import(s.Name, store.State{}); err != nil {
-		return fmt.Errorf("reset sandbox %q: %w", s.Name, err)
-	}
 	s.engine.outbox.Forget(s)
+	s.identity.Store(s.engine.identity(s.config.Seed, s.config.Origin))
 	if err := s.changePolicies(nil, s.config.Policies); err != nil {
 		return err
 	}
@@ -173,12 +205,22 @@ func (s *Sandbox) SetPolicies(changes map[string]any) error {
 }
 
 func (s *Sandbox) changePolicies(current, changes map[string]any) error {
+	next, err := s.parsePolicies(current, changes)
+	if err != nil {
+		return err
+	}
+	s.policies.Store(&next)
+	return nil
+}
+
+// parsePolicies returns the policies after a change: all of it, or an error.
+func (s *Sandbox) parsePolicies(current, changes map[string]any) (map[string]any, error) {
 	next := map[string]any{}
 	maps.Copy(next, current)
 	for _, name := range slices.Sorted(maps.Keys(changes)) {
 		policy, err := s.engine.policy(name)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if changes[name] == nil {
 			delete(next, name)
@@ -186,12 +228,11 @@ func (s *Sandbox) changePolicies(current, changes map[string]any) error {
 		}
 		value, err := policy.Parse(changes[name])
 		if err != nil {
-			return fmt.Errorf("%w: %s: %w", ErrInvalidPolicy, name, err)
+			return nil, fmt.Errorf("%w: %s: %w", ErrInvalidPolicy, name, err)
 		}
 		next[name] = value
 	}
-	s.policies.Store(&next)
-	return nil
+	return next, nil
 }
 
 // policy finds a policy by "sim.policy".

@@ -49,8 +49,17 @@ func (e *Engine) Serve(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return fmt.Errorf("%w: %q; create it with POST /_mocksrv/v1/sandboxes", ErrNoSandbox, t.sandbox)
 	}
+	defer sandbox.Leave()
+	status, header, body := e.exchange(newRequest(r, t, sandbox), w)
+	write(w, r, status, header, body)
+	return nil
+}
+
+// exchange answers a request and writes both down. What it returns is in the journal already.
+func (e *Engine) exchange(req *request, w http.ResponseWriter) (status int, header http.Header, body []byte) {
+	req.sandbox.enter()
+	defer req.sandbox.leave()
 	started := clock.WallNow()
-	req := newRequest(r, t, sandbox)
 	reply, err := e.answer(req, w)
 	refusal := e.explain(req, err)
 	if err != nil {
@@ -59,14 +68,19 @@ func (e *Engine) Serve(w http.ResponseWriter, r *http.Request) error {
 	if req.provider.Finish != nil {
 		req.provider.Finish(req.call, &reply)
 	}
-	body, header := e.encode(req, reply)
-	sandbox.Journal.Append(&Exchange{
-		At: req.call.Now, Direction: Inbound, Sim: t.provider.Name, Operation: req.call.Operation, Method: r.Method, Path: pathWithQuery(t.path, r.URL),
-		Request: Message{Header: r.Header, Body: req.call.Raw}, Status: reply.Status,
+	body, header, encodeErr := encode(reply)
+	x := &Exchange{
+		At: req.call.Now, Direction: Inbound, Sim: req.provider.Name, Operation: req.call.Operation,
+		Method: req.call.Method, Path: pathWithQuery(req.call.Path, req.http.URL),
+		Request: Message{Header: req.call.Header, Body: req.call.Raw}, Status: reply.Status,
 		Response: Message{Header: header, Body: body}, Refusal: refusal, Took: clock.WallNow().Sub(started),
-	})
-	write(w, r, reply.Status, header, body)
-	return nil
+	}
+	req.sandbox.Journal.Append(x)
+	e.options.Observe(req.sandbox, x)
+	e.report(req, x, err)
+	e.report(req, x, encodeErr)
+	req.sandbox.Feed.Publish(NoteExchange, x.ID)
+	return reply.Status, header, body
 }
 
 func newRequest(r *http.Request, t target, sandbox *Sandbox) *request {
@@ -83,9 +97,7 @@ func newRequest(r *http.Request, t target, sandbox *Sandbox) *request {
 func (e *Engine) answer(req *request, w http.ResponseWriter) (reply sims.Reply, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			e.log.Error("panic on the request path", "sim", req.provider.Name, "operation", req.call.Operation,
-				"panic", p, "stack", string(debug.Stack()))
-			err = fmt.Errorf("panic: %v", p)
+			err = panicError{value: p, stack: string(debug.Stack())}
 		}
 	}()
 	if err := req.readBody(w); err != nil {
@@ -329,13 +341,14 @@ func decodeForm(raw []byte) (any, error) {
 // handle runs the provider's handler in one transaction: an error undoes whatever it did.
 func (e *Engine) handle(req *request) (reply sims.Reply, err error) {
 	handler := req.provider.Ops[req.op.ID]
-	after := func() {}
+	after, changed := func() {}, false
 	err = req.sandbox.Update(func(tx store.Tx) error {
 		req.call.Tx = store.Scoped(tx, req.provider.Name)
 		if reply, err = handler(req.call); err != nil {
 			return err
 		}
 		after, err = e.outbox.Apply(req.sandbox, req.provider, tx, req.call.Effects)
+		changed = tx.Changed()
 		return err
 	})
 	req.call.Tx = noTx{}
@@ -343,6 +356,9 @@ func (e *Engine) handle(req *request) (reply sims.Reply, err error) {
 		return sims.Reply{}, err
 	}
 	after()
+	if changed {
+		req.sandbox.Feed.Publish(NoteWebhooks, req.provider.Name)
+	}
 	return reply, nil
 }
 
@@ -350,7 +366,6 @@ func (e *Engine) handle(req *request) (reply sims.Reply, err error) {
 func (e *Engine) fail(req *request, err error) sims.Reply {
 	failure, ok := sims.AsFailure(err)
 	if !ok {
-		e.log.Error("defect", "sim", req.provider.Name, "operation", req.call.Operation, "error", err)
 		failure = sims.Failure{Kind: sims.Internal}
 	}
 	reply := req.provider.Fail(req.call, failure)
@@ -362,6 +377,27 @@ func (e *Engine) fail(req *request, err error) sims.Reply {
 	}
 	return reply
 }
+
+// report tells the operator of a defect of the simulator: an error that is none of the provider's.
+func (e *Engine) report(req *request, x *Exchange, err error) {
+	if _, ok := sims.AsFailure(err); ok || err == nil {
+		return
+	}
+	about := []any{"request", req.sandbox.RequestID(x), "sim", x.Sim, "operation", x.Operation, "error", err}
+	var panicked panicError
+	if errors.As(err, &panicked) {
+		about = append(about, "stack", panicked.stack)
+	}
+	e.log.Error("defect on the request path", about...)
+}
+
+// panicError is a panic that was caught.
+type panicError struct {
+	value any
+	stack string
+}
+
+func (p panicError) Error() string { return fmt.Sprintf("panic: %v", p.value) }
 
 // explain is the journal's account of a refusal.
 func (e *Engine) explain(req *request, err error) *Refusal {
@@ -382,19 +418,17 @@ func (e *Engine) explain(req *request, err error) *Refusal {
 }
 
 // encode turns a reply into bytes and headers.
-func (e *Engine) encode(req *request, reply sims.Reply) ([]byte, http.Header) {
-	header := reply.Header
+func encode(reply sims.Reply) (body []byte, header http.Header, err error) {
+	header = reply.Header
 	if header == nil {
 		header = make(http.Header, 2)
 	}
-	body := reply.Raw
+	body = reply.Raw
 	contentType := reply.ContentType
 	if reply.Body != nil {
-		encoded, err := strictjson.Encode(reply.Body)
-		if err != nil {
-			e.log.Error("reply does not encode", "sim", req.provider.Name, "operation", req.call.Operation, "error", err)
+		if body, err = strictjson.Encode(reply.Body); err != nil {
+			err = fmt.Errorf("the reply does not encode: %w", err)
 		}
-		body = encoded
 		if contentType == "" {
 			contentType = "application/json"
 		}
@@ -402,7 +436,7 @@ func (e *Engine) encode(req *request, reply sims.Reply) ([]byte, http.Header) {
 	if contentType != "" {
 		header["Content-Type"] = []string{contentType}
 	}
-	return body, header
+	return body, header, err
 }
 
 func write(w http.ResponseWriter, r *http.Request, status int, header http.Header, body []byte) {

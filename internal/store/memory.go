@@ -153,13 +153,14 @@ func (m *Memory) Update(sandbox string, fn func(Tx) error) error {
 	return nil
 }
 
-// publish makes the claims of a committed transaction visible to Locate.
+// publish makes the claims of a committed transaction visible to Locate, as they are at its end.
 func (m *Memory) publish(sandbox string, tx *memoryTx) {
+	holds := func(name string) bool { _, ok := tx.space.claims[name]; return ok }
 	if len(tx.released) > 0 {
-		m.unclaim(sandbox, tx.released)
+		m.unclaim(sandbox, slices.DeleteFunc(tx.released, holds))
 	}
 	if len(tx.claimed) > 0 {
-		m.claim(sandbox, tx.claimed)
+		m.claim(sandbox, slices.DeleteFunc(tx.claimed, func(name string) bool { return !holds(name) }))
 	}
 }
 
@@ -202,32 +203,35 @@ func (t *table) export() ([]Row, error) {
 // Import implements Store.
 func (m *Memory) Import(sandbox string, state State) error {
 	return m.Update(sandbox, func(tx Tx) error {
-		mem, ok := tx.(*memoryTx)
-		if !ok {
-			return fmt.Errorf("store: import needs a memory transaction, got %T", tx)
-		}
-		for name := range mem.space.claims {
-			mem.Release(name)
-		}
-		tables, counters, claims := mem.space.tables, mem.space.counters, mem.space.claims
-		mem.undo = append(mem.undo, func() {
-			mem.space.tables, mem.space.counters, mem.space.claims = tables, counters, claims
-		})
-		mem.space.tables, mem.space.claims = map[string]*table{}, map[string]struct{}{}
-		mem.space.counters = maps.Clone(state.Counters)
-		if mem.space.counters == nil {
-			mem.space.counters = map[string]uint64{}
-		}
-		for name, rows := range state.Tables {
-			for _, r := range rows {
-				mem.Put(name, r.ID, Raw(slices.Clone(r.Value)), r.Keys...)
-			}
-		}
-		for _, name := range state.Claims {
-			mem.Claim(name)
-		}
+		tx.Replace(state)
 		return nil
 	})
+}
+
+// Changed implements Tx.
+func (tx *memoryTx) Changed() bool { return len(tx.undo) > 0 }
+
+// Replace implements Tx.
+func (tx *memoryTx) Replace(state State) {
+	tx.writing()
+	for name := range tx.space.claims {
+		tx.Release(name)
+	}
+	tables, counters, claims := tx.space.tables, tx.space.counters, tx.space.claims
+	tx.undo = append(tx.undo, func() { tx.space.tables, tx.space.counters, tx.space.claims = tables, counters, claims })
+	tx.space.tables, tx.space.claims = map[string]*table{}, map[string]struct{}{}
+	tx.space.counters = maps.Clone(state.Counters)
+	if tx.space.counters == nil {
+		tx.space.counters = map[string]uint64{}
+	}
+	for name, rows := range state.Tables {
+		for _, r := range rows {
+			tx.Put(name, r.ID, Raw(slices.Clone(r.Value)), r.Keys...)
+		}
+	}
+	for _, name := range state.Claims {
+		tx.Claim(name)
+	}
 }
 
 // memoryTx writes in place, under the lock of its space, and keeps an undo log.

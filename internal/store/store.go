@@ -51,6 +51,10 @@ type Tx interface {
 	Count(table, key string) int
 	// Next increments a named counter and returns its new value: 1, 2, 3, …
 	Next(counter string) uint64
+	// Changed reports whether the transaction has changed anything so far.
+	Changed() bool
+	// Replace makes the whole state of the sandbox what it is given.
+	Replace(state State)
 	// Claim makes Store.Locate(name) find this sandbox. Release gives the name up.
 	Claim(name string)
 	Release(name string)
@@ -166,5 +170,9 @@ func (s scoped) IDs(table, key string, offset, limit int) []string {
 }
 func (s scoped) Count(table, key string) int { return s.tx.Count(s.prefix+table, key) }
 func (s scoped) Next(counter string) uint64  { return s.tx.Next(s.prefix + counter) }
-func (s scoped) Claim(name string)           { s.tx.Claim(s.prefix + name) }
-func (s scoped) Release(name string)         { s.tx.Release(s.prefix + name) }
+func (s scoped) Changed() bool               { return s.tx.Changed() }
+func (s scoped) Replace(State) {
+	panic("store: a provider has only its own part of the state")
+}
+func (s scoped) Claim(name string)   { s.tx.Claim(s.prefix + name) }
+func (s scoped) Release(name string) { s.tx.Release(s.prefix + name) }

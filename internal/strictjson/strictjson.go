@@ -52,6 +52,9 @@ func Encode(v any) ([]byte, error) {
 // SetMember replaces the value of a top-level member of a JSON object, or appends the member, and leaves every other
 // byte as it is. value is JSON text.
 func SetMember(object []byte, name, value string) ([]byte, error) {
+	if !jsontext.Value(object).IsValid() {
+		return nil, errors.New("not valid JSON")
+	}
 	dec := jsontext.NewDecoder(bytes.NewReader(object))
 	if tok, err := dec.ReadToken(); err != nil || tok.Kind() != '{' {
 		return nil, errors.New("not a JSON object")
@@ -73,15 +76,15 @@ func SetMember(object []byte, name, value string) ([]byte, error) {
 			return slices.Concat(object[:end-len(old)], []byte(value), object[end:]), nil
 		}
 	}
-	end := int(dec.InputOffset())
-	if tok, err := dec.ReadToken(); err != nil || tok.Kind() != '}' {
-		return nil, errors.New("not a complete JSON object")
+	member, err := jsontext.AppendQuote(nil, name)
+	if err != nil {
+		return nil, fmt.Errorf("name %q: %w", name, err)
 	}
-	member := fmt.Sprintf("%q:%s", name, value)
 	if !empty {
-		member = "," + member
+		member = append([]byte(","), member...)
 	}
-	return slices.Concat(object[:end], []byte(member), object[end:]), nil
+	end := int(dec.InputOffset())
+	return slices.Concat(object[:end], member, []byte(":"+value), object[end:]), nil
 }
 
 // Indent rewrites JSON with two-space indentation, for people.

@@ -42,11 +42,17 @@ func TestWhatLenientDecodersLetPassIsRefused(t *testing.T) {
 			require.ErrorContains(t, err, c.want)
 			var into map[string]any
 			require.Error(t, strictjson.Unmarshal([]byte(c.text), &into))
-			_, err = strictjson.Indent([]byte(c.text))
-			require.Error(t, err)
-			_, err = strictjson.Compact([]byte(c.text))
-			require.Error(t, err)
 		})
+	}
+}
+
+func TestLayoutIsChangedOnlyOfJSON(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"", "{", "{} {}", "{'a':1}", "x"} {
+		_, err := strictjson.Indent([]byte(text))
+		require.ErrorContains(t, err, "not valid JSON at byte ")
+		_, err = strictjson.Compact([]byte(text))
+		require.ErrorContains(t, err, "not valid JSON at byte ")
 	}
 }
 

@@ -26,8 +26,23 @@ type token struct {
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
 }
 
-// tokens holds them by value.
-func tokens(tx sims.Tx) sims.Table[token] { return sims.TableOf[token](tx, "tokens", nil) }
+// tokens holds them by value; those that expire are found by expiring, in the order in which they were issued.
+func tokens(tx sims.Tx) sims.Table[token] {
+	return sims.TableOf(tx, tokensTable, func(t token) []string {
+		if t.ExpiresAt.IsZero() {
+			return nil
+		}
+		return []string{expiringKey}
+	})
+}
+
+const (
+	tokensTable = "tokens"
+	expiringKey = "expiring"
+)
+
+// expired obeys token-response: at its last instant a token is expired.
+func (t token) expired(now time.Time) bool { return !t.ExpiresAt.IsZero() && !now.Before(t.ExpiresAt) }
 
 // clients holds the known client ids.
 func clients(tx sims.Tx) sims.Table[bool] { return sims.TableOf[bool](tx, "clients", nil) }
@@ -90,8 +105,8 @@ func checkToken(c *sims.Call, scopes []string) error {
 	case c.Header.Get("Authorization") == "":
 		return unauthorized("no Authorization header")
 	case !ok:
-		return unauthorized("a token that this sandbox did not issue, or no bearer token at all")
-	case !known.ExpiresAt.IsZero() && !c.Now.Before(known.ExpiresAt):
+		return unauthorized("no bearer token, or one that this sandbox does not know: issued elsewhere, or expired")
+	case known.expired(c.Now):
 		return unauthorized("a token that expired at " + localTime(known.ExpiresAt))
 	}
 	for _, scope := range scopes {
@@ -111,8 +126,8 @@ func checkVersion(c *sims.Call) error {
 	return invalidVersion(c.Header.Get("Api-Version"))
 }
 
-// addCorrelationID obeys correlation-id: a new one for every reply, whatever the client sent.
-func addCorrelationID(c *sims.Call, r *sims.Reply) {
+// finish obeys correlation-id: a new one for every reply, whatever the client sent.
+func finish(c *sims.Call, r *sims.Reply) {
 	if r.Header == nil {
 		r.Header = make(http.Header, 2)
 	}

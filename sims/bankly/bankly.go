@@ -34,7 +34,7 @@ func New() *sims.Sim {
 		Seed:       seed,
 		Credential: credential,
 		Auth:       map[string]sims.AuthFunc{"oauth2": checkToken},
-		Check:      checkVersion,
+		Headers:    checkVersion,
 		Ops: map[string]sims.Handler{
 			"issueToken":            issueToken,
 			"listConfigurations":    listConfigurations,
@@ -50,7 +50,8 @@ func New() *sims.Sim {
 			"reprocessBatch":        reprocessBatch,
 		},
 		Fail:   fail,
-		Finish: addCorrelationID,
+		Rule:   rule,
+		Finish: finish,
 
 		Webhooks: webhooks,
 		Delivery: &sims.Delivery{

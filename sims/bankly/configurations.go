@@ -187,11 +187,11 @@ func change(c *sims.Call, old, w configuration) configuration {
 	return w
 }
 
-// find obeys unknown-object and malformed-id.
+// find obeys unknown-object.
 func find(c *sims.Call) (configuration, error) {
 	w, ok := configurations(c.Tx).Get(c.Params["id"])
 	if !ok {
-		return configuration{}, notFound("configuration "+strconv.Quote(c.Params["id"]), "the id of a configuration of this company")
+		return configuration{}, notFound("configuration", c.Params["id"], "the id of a configuration of this company")
 	}
 	return w, nil
 }

@@ -161,7 +161,7 @@ func tokenRequest(w *simtest.World) {
 		post(w, issue, f).OK()
 	}
 	for _, field := range []string{"grant_type", "client_id", "scope"} {
-		post(w, issue, form(w, field, "")).Refused(400, "schema")
+		post(w, issue, form(w, field, "")).Refused(400, "token-request")
 	}
 	w.Call(issue, simtest.Request{Body: `{"grant_type":"client_credentials"}`, Header: map[string]string{"Content-Type": "application/json"}}).
 		Refused(415, "content-type")
@@ -171,7 +171,7 @@ func tokenScope(w *simtest.World) {
 	ten := "a b c d e f g h i webhook.read"
 	require.Equal(w.T, ten, post(w, issue, form(w, "scope", ten)).OK().Get("scope"))
 	for _, bad := range []string{ten + " k", "a  b", " a", "a ", "ação", "a\tb", strings.Repeat("x", 2049)} {
-		post(w, issue, form(w, "scope", bad)).Refused(400, "schema").Is(400, `{"error":"invalid_scope"}`)
+		post(w, issue, form(w, "scope", bad)).Refused(400, "token-scope").Is(400, `{"error":"invalid_scope"}`)
 	}
 }
 
@@ -191,25 +191,43 @@ func tokenResponse(w *simtest.World) {
 	later(w, 45*time.Minute)
 	w.Call(list, simtest.Request{Credentials: as(first)}).Refused(401, "credentials")
 	w.Call(list, simtest.Request{Credentials: as(second)}).OK()
+	tokensForgotten(w)
+}
+
+// tokensForgotten: tokens that have expired do not stay for ever, nor do their claims.
+func tokensForgotten(w *simtest.World) {
+	later(w, time.Hour)
+	for range 4 {
+		issued(w, "webhook.read")
+	}
+	state, err := w.Sandbox.Export()
+	require.NoError(w.T, err)
+	require.Len(w.T, state.Tables["bankly/tokens"], 2+4, "the ready-made ones and the new ones")
+	require.Len(w.T, state.Claims, 3+4)
+	for _, name := range []string{"token", "read_token"} {
+		w.Call(list, simtest.Request{Credentials: as(w.Credentials[name])}).OK()
+	}
 }
 
 func tokenErrors(w *simtest.World) {
 	for _, c := range []struct {
-		field, value, want string
+		field, value, want, rule string
 	}{
-		{"grant_type", "password", "unsupported_grant_type"},
-		{"grant_type", "", "invalid_request"},
-		{"scope", "", "invalid_scope"},
-		{"scope", "a  b", "invalid_scope"},
-		{"client_id", "", "invalid_request"},
-		{"client_id", strings.Repeat("x", 257), "invalid_request"},
-		{"client_secret", strings.Repeat("x", 257), "invalid_request"},
+		{"grant_type", "password", "unsupported_grant_type", "token-errors"},
+		{"grant_type", "", "invalid_request", "token-request"},
+		{"scope", "", "invalid_scope", "token-request"},
+		{"scope", "a  b", "invalid_scope", "token-scope"},
+		{"client_id", "", "invalid_request", "token-request"},
+		{"client_id", strings.Repeat("x", 257), "invalid_request", "token-errors"},
+		{"client_secret", strings.Repeat("x", 257), "invalid_request", "token-errors"},
 	} {
-		post(w, issue, form(w, c.field, c.value)).Refused(400, "schema").Is(400, `{"error":"`+c.want+`"}`)
+		post(w, issue, form(w, c.field, c.value)).Refused(400, c.rule).Is(400, `{"error":"`+c.want+`"}`)
 	}
 	for _, body := range []string{"", "%zz", "client_id=a&client_id=b"} {
-		w.Call(issue, simtest.Request{Body: body}).Is(400, `{"error":"invalid_request"}`)
+		w.Call(issue, simtest.Request{Body: body}).Refused(400, "token-errors").Is(400, `{"error":"invalid_request"}`)
 	}
+	several := simtest.Request{Body: "grant_type=password&scope=a"}
+	w.Call(issue, several).Refused(400, "token-errors").Is(400, `{"error":"unsupported_grant_type"}`)
 }
 
 func tokenClient(w *simtest.World) {

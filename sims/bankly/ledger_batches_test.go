@@ -47,6 +47,9 @@ func batchRequest(w *simtest.World) {
 		require.Equal(w.T, c.want, len(good.Requests())+len(bad.Requests())-before, "%v", c.changes)
 		w.Idle()
 	}
+	for _, bad := range []string{"Hold", "failed", ""} {
+		post(w, batch, week("eventState", bad)).Refused(400, "batch-request")
+	}
 }
 
 func batchContext(w *simtest.World) {

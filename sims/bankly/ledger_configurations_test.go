@@ -38,40 +38,40 @@ func configurationTests() tests {
 
 func createFields(w *simtest.World) {
 	for _, name := range []string{"name", "eventName", "context", "uri", "privateKey", "publicKey"} {
-		post(w, create, ted(name, nil)).Refused(400, "schema").Is(400, invalid(name, "O campo "+name+" é obrigatório."))
-		post(w, create, ted(name, "")).Refused(400, "schema")
+		post(w, create, ted(name, nil)).Refused(400, "create-fields").Is(400, invalid(name, "O campo "+name+" é obrigatório."))
+		post(w, create, ted(name, "")).Refused(400, "create-fields")
 	}
 	for _, name := range []string{"privateKey", "publicKey"} {
-		post(w, create, ted(name, strings.Repeat("x", 65))).Refused(400, "schema")
+		post(w, create, ted(name, strings.Repeat("x", 65))).Refused(400, "create-fields")
 	}
 	id := made(w, "privateKey", strings.Repeat("ç", 64), "publicKey", strings.Repeat("~", 64))
 	for _, name := range []string{"privateKey", "publicKey"} {
-		change(w, id, object{name: ""}).Refused(400, "schema")
-		change(w, id, object{name: strings.Repeat("x", 65)}).Refused(400, "schema")
+		change(w, id, object{name: ""}).Refused(400, "create-fields")
+		change(w, id, object{name: strings.Repeat("x", 65)}).Refused(400, "create-fields")
 	}
 	change(w, id, object{"privateKey": "not base64: !"}).Is(204, "")
 }
 
 func fieldLimits(w *simtest.World) {
 	for _, name := range []string{"name", "eventName", "context"} {
-		post(w, create, ted(name, strings.Repeat("x", 101))).Refused(400, "schema")
+		post(w, create, ted(name, strings.Repeat("x", 101))).Refused(400, "field-limits")
 		made(w, name, strings.Repeat("x", 100), "uri", hook)
 	}
 	long := hook + strings.Repeat("x", 2048-len(hook))
 	id := made(w, "eventName", "long", "uri", long)
-	post(w, create, ted("uri", long+"x")).Refused(400, "schema")
-	change(w, id, object{"uri": long + "x"}).Refused(400, "schema")
+	post(w, create, ted("uri", long+"x")).Refused(400, "field-limits")
+	change(w, id, object{"uri": long + "x"}).Refused(400, "field-limits")
 	for _, key := range []string{"ç", "a\nb", "a\u007f", "\u0000"} {
-		post(w, create, ted("publicKey", key)).Refused(400, "schema")
-		change(w, id, object{"publicKey": key}).Refused(400, "schema")
+		post(w, create, ted("publicKey", key)).Refused(400, "field-limits")
+		change(w, id, object{"publicKey": key}).Refused(400, "field-limits")
 	}
 }
 
 func uriFormat(w *simtest.World) {
 	id := made(w, "eventName", "base")
 	for _, bad := range []string{"merchant.example", "/hook", "ftp://merchant.example", "http://", "https:///hook", "http://a b/", "http://a.b:99999/", "mailto:a@b.c"} {
-		post(w, create, ted("uri", bad)).Refused(400, "schema").Is(400, invalid("uri", "O campo uri possui um formato inválido."))
-		change(w, id, object{"uri": bad}).Refused(400, "schema")
+		post(w, create, ted("uri", bad)).Refused(400, "uri-format").Is(400, invalid("uri", "O campo uri possui um formato inválido."))
+		change(w, id, object{"uri": bad}).Refused(400, "uri-format")
 	}
 	for _, good := range []string{"http://merchant.example/a", "https://merchant.example", "http://127.0.0.1:8080/a?b=c", "HTTPS://merchant.example/"} {
 		made(w, "eventName", good, "uri", good)
@@ -214,19 +214,20 @@ func unknownObject(w *simtest.World) {
 
 func malformedID(w *simtest.World) {
 	id := made(w)
-	for _, bad := range []string{"x", id[:35], id + "0", strings.ReplaceAll(id, "-", ""), "{" + id + "}", "a/b", "%", "ção", " ", strings.ToUpper(id)} {
+	for _, bad := range []string{"x", id[:35], id + "0", strings.ReplaceAll(id, "-", ""), "{" + id + "}", "a/b", "%", "ção", " ", "x" + id[1:]} {
 		for _, operation := range []string{get, enable, disable, remove} {
-			on(w, operation, bad).Refused(404, "unknown-object").Is(404, notFound)
+			on(w, operation, bad).Refused(404, "malformed-id").Is(404, notFound)
 		}
-		again(w, bad).Refused(404, "unknown-object").Is(404, notFound)
+		again(w, bad).Refused(404, "malformed-id").Is(404, notFound)
 	}
+	on(w, get, strings.ToUpper(id)).Refused(404, "unknown-object").Is(404, notFound)
 }
 
 func partialUpdate(w *simtest.World) {
 	receiver := w.Receive(nil)
 	id := made(w)
 	for _, empty := range []object{{}, {"name": "x"}} {
-		change(w, id, empty).Is(400, invalid("$", "Informe ao menos um dos campos privateKey, publicKey ou uri."))
+		change(w, id, empty).Refused(400, "partial-update").Is(400, invalid("$", "Informe ao menos um dos campos privateKey, publicKey ou uri."))
 	}
 	change(w, id, object{"publicKey": "new"}).Is(204, "")
 	require.Equal(w.T, hook, shown(w, id, "uri"))

@@ -1,10 +1,12 @@
 package bankly_test
 
 import (
+	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -63,7 +65,7 @@ func deliveryHeaders(w *simtest.World) {
 }
 
 func deliverySignature(w *simtest.World) {
-	receiver := w.Receive(failing(2))
+	receiver := w.Receive(failing(3))
 	uri := receiver.URL + "/Caminho/~user/a%20b?x=1&Y=á(*)!'"
 	id := made(w, "uri", uri, "privateKey", "V2ViaG9vayBBY2Vzc29CYW5rbHk=", "publicKey", "A&B")
 	w.Emit(simtest.Event{Type: tedIn})
@@ -74,6 +76,11 @@ func deliverySignature(w *simtest.World) {
 	signature := w.Deliveries()[0].Attempts[1].Signature
 	require.Equal(w.T, receiver.Requests()[1].RawHeader["authorization"], signature.Value)
 	require.Equal(w.T, "hmac "+hmacSHA256("çhave", signature.StringToSign), signature.Value)
+	w.SetPolicy("signature_string", "plain_hash")
+	w.Advance(5 * time.Minute)
+	h := receiver.Requests()[2].RawHeader
+	plain := strings.Join([]string{"C", uri, h["requestTimestamp"], h["nonce"], base64.StdEncoding.EncodeToString(receiver.Requests()[2].Body)}, "#")
+	require.Equal(w.T, "hmac "+hmacSHA256("çhave", plain), h["authorization"])
 }
 
 func deliveryIdempotencyKey(w *simtest.World) {

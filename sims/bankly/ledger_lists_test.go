@@ -65,7 +65,7 @@ func listFilter(w *simtest.World) {
 	on(w, enable, second).OK()
 	require.Equal(w.T, ids, members(listed(w, list, map[string]string{"status": "Enabled"}), "id"))
 	for _, bad := range []string{"enabled", "ENABLED", "Enabled ", "", "Blocked"} {
-		listed(w, list, map[string]string{"status": bad}).Refused(400, "schema").
+		listed(w, list, map[string]string{"status": bad}).Refused(400, "list-filter").
 			Is(400, invalid("status", "O campo status deve ser um dos seguintes valores: Enabled, Disabled."))
 	}
 }
@@ -107,10 +107,10 @@ func pagingLimits(w *simtest.World) {
 	for _, operation := range lists() {
 		many(w, operation, 3)
 		for _, bad := range []string{"0", "-1", "x", "", "1.5", "99999999999", "1e1"} {
-			listed(w, operation, queryOf(operation, "page", bad)).Refused(400, "schema")
-			listed(w, operation, queryOf(operation, "pageSize", bad)).Refused(400, "schema")
+			listed(w, operation, queryOf(operation, "page", bad)).Refused(400, "paging-limits")
+			listed(w, operation, queryOf(operation, "pageSize", bad)).Refused(400, "paging-limits")
 		}
-		listed(w, operation, queryOf(operation, "pageSize", "101")).
+		listed(w, operation, queryOf(operation, "pageSize", "101")).Refused(400, "paging-limits").
 			Is(400, invalid("pageSize", "O campo pageSize deve ser menor ou igual a 100."))
 		require.NotEmpty(w.T, members(listed(w, operation, queryOf(operation, "pageSize", "100")).OK(), "id"))
 		require.Len(w.T, members(listed(w, operation, queryOf(operation, "pageSize", "1", "page", "2")).OK(), "id"), 1)

@@ -73,9 +73,9 @@ func searchDates(w *simtest.World) {
 		for _, operation := range []string{search, searchBatches} {
 			query := days()
 			delete(query, name)
-			listed(w, operation, query).Is(400, invalid(name, "O campo "+name+" é obrigatório."))
+			listed(w, operation, query).Refused(400, "search-dates").Is(400, invalid(name, "O campo "+name+" é obrigatório."))
 		}
-		post(w, batch, week(name, nil)).Is(400, invalid(name, "O campo "+name+" é obrigatório."))
+		post(w, batch, week(name, nil)).Refused(400, "search-dates").Is(400, invalid(name, "O campo "+name+" é obrigatório."))
 	}
 	for _, bad := range []string{"2026-02-30", "02/29/2026", "04/31/2026"} {
 		for _, reply := range dated(w, bad, "2026-06-01") {
@@ -87,7 +87,7 @@ func searchDates(w *simtest.World) {
 	}
 	for _, bad := range []string{"2026-13-01", "13/01/2026", "2026/01/01", "01-01-2026", "2026-1-1", ""} {
 		for _, reply := range dated(w, bad, "2026-06-01") {
-			reply.Refused(400, "schema")
+			reply.Refused(400, "search-dates")
 		}
 	}
 	id := made(w, "uri", w.Receive(nil).URL)
@@ -171,7 +171,7 @@ func messageFilters(w *simtest.World) {
 		require.Equal(w.T, c.want, members(listed(w, search, days(c.query...)).OK(), "eventName"), "%v", c.query)
 	}
 	for _, bad := range []string{"failed", "Held", ""} {
-		listed(w, search, days("state", bad)).Refused(400, "schema").
+		listed(w, search, days("state", bad)).Refused(400, "message-filters").
 			Is(400, invalid("state", "O campo state deve ser um dos seguintes valores: Success, Failed, Hold."))
 	}
 }

@@ -39,17 +39,18 @@ func checkOrder(w *simtest.World) {
 	raw(w, "POST", configurationsPath, "{", bad...).Refused(401, "credentials")
 	bad[1] = "Bearer " + w.Credentials["read_token"]
 	raw(w, "POST", configurationsPath, "{", bad...).Refused(403, "permission")
-	raw(w, "POST", configurationsPath, "{", bad[2:]...).Refused(415, "content-type")
-	raw(w, "POST", configurationsPath, "{", bad[4:]...).Refused(400, "malformed-json")
-	raw(w, "POST", configurationsPath, "{}", bad[4:]...).Refused(400, "api-version")
+	raw(w, "POST", configurationsPath, "{", bad[2:]...).Refused(400, "api-version")
+	raw(w, "POST", configurationsPath, "{", bad[2:4]...).Refused(415, "content-type")
+	raw(w, "POST", configurationsPath, "{").Refused(400, "malformed-json")
+	raw(w, "POST", configurationsPath, "[]").Refused(400, "schema")
 
 	w.SetPolicy("unique_by", "event_context_uri")
 	made(w)
 	id := made(w, "uri", otherHook)
-	change(w, unknownID, object{"uri": "nowhere"}).Refused(400, "schema")
+	change(w, unknownID, object{"uri": "nowhere"}).Refused(400, "uri-format")
 	change(w, unknownID, object{"uri": hook}).Refused(404, "unknown-object")
 	change(w, id, object{"uri": hook}).Refused(409, "duplicate")
-	listed(w, search, days("startDate", "2020-02-30", "page", "0")).Refused(400, "schema")
+	listed(w, search, days("startDate", "2020-02-30", "page", "0")).Refused(400, "paging-limits")
 }
 
 func errorShape(w *simtest.World) {
@@ -62,7 +63,7 @@ func errorShape(w *simtest.World) {
 
 func schema(w *simtest.World) {
 	before := w.Dump()
-	post(w, create, ted("privateKey", strings.Repeat("x", 65), "uri", nil, "context", "")).Refused(400, "schema").
+	post(w, create, ted("privateKey", strings.Repeat("x", 65), "uri", nil, "context", "")).Refused(400, "create-fields").
 		Is(400, invalid("context", "O campo context não pode ser vazio.", "privateKey", "O campo privateKey deve ter no máximo 64 caracteres.",
 			"uri", "O campo uri é obrigatório."))
 	listed(w, search, map[string]string{"startDate": "soon", "page": "0", "pageSize": "101"}).Refused(400, "schema").
@@ -72,6 +73,8 @@ func schema(w *simtest.World) {
 	post(w, batch, week("startDate", "2026-01-011")).Is(400, strings.Replace(
 		invalid("startDate", "O campo startDate deve ter no máximo 10 caracteres."), `."]`,
 		`.","O campo startDate possui um formato inválido."]`, 1))
+	post(w, create, ted("name", 1)).Refused(400, "schema")
+	listed(w, search, days("eventName", "")).Refused(400, "schema")
 	require.Equal(w.T, before, w.Dump())
 }
 
@@ -177,7 +180,7 @@ func malformedJSON(w *simtest.World) {
 		}
 		r := valid(operation)
 		r.Body = ""
-		w.Call(operation, r).Refused(400, "schema").Is(400, invalid("$", "O corpo da requisição é obrigatório."))
+		w.Call(operation, r).Refused(400, "malformed-json").Is(400, invalid("$", "O corpo da requisição é obrigatório."))
 	}
 }
 

@@ -3,7 +3,6 @@ package bankly
 import (
 	"crypto/sha256"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/mocksrv/mocksrv/sims"
@@ -57,8 +56,12 @@ func idempotencyKey(event sims.Event, webhookID string) string {
 	return messageID(event, webhookID, "idempotencyKey")
 }
 
-// record keeps the message of a delivery up to date.
+// record keeps the message of a delivery up to date. One whose delivery is not kept any more is no longer known.
 func record(e *sims.Env, r sims.DeliveryRecord) {
+	if r.State == sims.DeliveryForgotten {
+		messages(e.Tx).Delete(r.ID)
+		return
+	}
 	m, known := messages(e.Tx).Get(r.ID)
 	if !known {
 		m = message{
@@ -157,7 +160,7 @@ func reprocessMessage(c *sims.Call) (sims.Reply, error) {
 	m, ok := messages(c.Tx).First("key/" + key)
 	switch {
 	case !ok:
-		return sims.Reply{}, notFound("idempotencyKey "+strconv.Quote(key), "the idempotencyKey of a message of this company")
+		return sims.Reply{}, notFound("idempotencyKey", key, "the idempotencyKey of a message of this company")
 	case m.Sending:
 		return sims.Reply{}, stillSending(key)
 	case !reachable(c.Tx, m):

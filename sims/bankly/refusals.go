@@ -1,6 +1,7 @@
 package bankly
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -8,6 +9,66 @@ import (
 
 	"github.com/mocksrv/mocksrv/sims"
 )
+
+// rule names the ledger entry of what the engine found: that of the property, where all violations have the same.
+func rule(c *sims.Call, f sims.Failure) string {
+	switch {
+	case c.Operation == opIssueToken && f.Kind == sims.Invalid && f.Rule == "schema":
+		return cmp.Or(f.Closest(tokenRule), "token-errors")
+	case c.Operation == opIssueToken && (f.Kind == sims.Malformed || f.Kind == sims.MissingBody):
+		return "token-errors"
+	case f.Kind == sims.MissingBody:
+		return "malformed-json"
+	case f.Rule != "schema":
+		return ""
+	}
+	return f.Closest(func(field sims.FieldError) string { return ruleOf(c.Operation, field) })
+}
+
+func tokenRule(field sims.FieldError) string {
+	switch {
+	case field.Keyword == "required":
+		return "token-request"
+	case field.Field == "scope":
+		return "token-scope"
+	}
+	return "token-errors"
+}
+
+func ruleOf(operation string, field sims.FieldError) string {
+	if operation == "createConfiguration" || operation == "updateConfiguration" {
+		return configurationRule(field)
+	}
+	switch field.Field {
+	case "page", "pageSize":
+		return "paging-limits"
+	case "startDate", "endDate":
+		return "search-dates"
+	case "status":
+		return "list-filter"
+	case "state":
+		return "message-filters"
+	case "eventState":
+		return "batch-request"
+	}
+	return ""
+}
+
+// configurationRule is the entry of a violation by a configuration; null and other types stay with schema.
+func configurationRule(field sims.FieldError) string {
+	isKey := field.Field == "privateKey" || field.Field == "publicKey"
+	switch {
+	case field.Keyword == "minProperties":
+		return "partial-update"
+	case field.Keyword == "required" || field.Value == "" || field.Keyword == "maxLength" && isKey:
+		return "create-fields"
+	case field.Keyword == "maxLength" || field.Keyword == "pattern":
+		return "field-limits"
+	case field.Keyword == "format":
+		return "uri-format"
+	}
+	return ""
+}
 
 func unknownClient(saw string) error {
 	return sims.Failure{
@@ -35,8 +96,26 @@ func invalidVersion(saw string) error {
 	}
 }
 
-func notFound(saw, want string) error {
-	return sims.Failure{Kind: sims.NotFound, Rule: "unknown-object", Saw: saw, Want: want}
+// notFound obeys unknown-object and malformed-id.
+func notFound(what, id, want string) error {
+	f := sims.Failure{Kind: sims.NotFound, Rule: "unknown-object", Saw: what + " " + strconv.Quote(id), Want: want}
+	if !isUUID(id) {
+		f.Rule = "malformed-id"
+	}
+	return f
+}
+
+func isUUID(text string) bool {
+	form := func(r rune) rune {
+		switch {
+		case r == '-':
+			return r
+		case strings.ContainsRune("0123456789abcdefABCDEF", r):
+			return 'x'
+		}
+		return '?'
+	}
+	return strings.Map(form, text) == "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
 }
 
 func duplicate(taken configuration) error {

@@ -14,9 +14,13 @@ import (
 // sign obeys delivery-headers, delivery-signature and delivery-idempotency-key.
 func sign(a *sims.Attempt) (sims.Signature, error) {
 	nonce, timestamp := a.Nonce.UUIDHex(), strconv.FormatInt(a.Edge.Unix(), 10)
+	uri, joint := signedURI(a.Endpoint.URL), "&"
+	if a.Policies.Enum("signature_string") == "plain_hash" {
+		uri, joint = a.Endpoint.URL, "#"
+	}
 	signed := strings.Join([]string{
-		a.Endpoint.Keys["publicKey"], signedURI(a.Endpoint.URL), timestamp, nonce, base64.StdEncoding.EncodeToString(a.Body),
-	}, "&")
+		a.Endpoint.Keys["publicKey"], uri, timestamp, nonce, base64.StdEncoding.EncodeToString(a.Body),
+	}, joint)
 	value := "hmac " + signature(a.Endpoint.Keys["privateKey"], signed)
 	a.SetHeader("authorization", value)
 	a.SetHeader("publicKey", a.Endpoint.Keys["publicKey"])

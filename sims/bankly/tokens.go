@@ -30,6 +30,13 @@ func issueToken(c *sims.Call) (sims.Reply, error) {
 	}
 	scope, _ := c.Object()["scope"].(string)
 	value := c.NewID("issued token").Base64URL(32)
+	sims.DropOver(c.Tx, tokensTable, expiringKey, func(id string) bool {
+		oldest, _ := tokens(c.Tx).Get(id)
+		if oldest.expired(c.Now) {
+			c.Tx.Release(id)
+		}
+		return oldest.expired(c.Now)
+	})
 	tokens(c.Tx).Put(value, token{ClientID: clientID, Scopes: strings.Split(scope, " "), ExpiresAt: c.Now.Add(tokenLife)})
 	c.Tx.Claim(value)
 	return sims.Reply{Status: http.StatusOK, Body: tokenReply{

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/mocksrv/mocksrv/internal/store"
 	"github.com/mocksrv/mocksrv/sims"
 	"github.com/mocksrv/mocksrv/sims/bankly"
 	"github.com/mocksrv/mocksrv/sims/simtest"
@@ -30,27 +31,47 @@ const (
 	vectorSignature  = "3I/NjFcsiB9NPqiCxPc1t2P+qPRQUIVbLjVrCL2hfI4="
 )
 
-func TestVectorOfTheSignature(t *testing.T) {
-	t.Parallel()
-	var nonce sims.Derived
-	_, err := hex.Decode(nonce[:], []byte(vectorNonce))
-	require.NoError(t, err)
+// sentAs signs the vector under a policy and returns the signature with the headers it set.
+func sentAs(t *testing.T, signatureString string) (sims.Signature, map[string][]string) {
+	t.Helper()
+	w := simtest.New(t, bankly.New())
+	w.SetPolicy("signature_string", signatureString)
 	a := &sims.Attempt{
 		Endpoint: sims.Endpoint{URL: vectorURI, Keys: map[string]string{"publicKey": vectorPublicKey, "privateKey": vectorPrivateKey}},
-		Edge:     time.Unix(vectorTimestamp, 999_999_999), Nonce: nonce, Header: http.Header{}, Body: []byte(vectorBody),
+		Edge:     time.Unix(vectorTimestamp, 999_999_999), Header: http.Header{}, Body: []byte(vectorBody),
 	}
+	_, err := hex.Decode(a.Nonce[:], []byte(vectorNonce))
+	require.NoError(t, err)
+	require.NoError(t, w.Sandbox.View(func(tx store.Tx) error {
+		a.Policies = w.Sandbox.Env(w.Provider, tx).Policies
+		return nil
+	}))
 	signature, err := bankly.New().Delivery.Sign(a)
 	require.NoError(t, err)
+	return signature, a.Header
+}
+
+func TestVectorOfTheSignature(t *testing.T) {
+	t.Parallel()
+	signature, sent := sentAs(t, "encoded_ampersand")
 	require.Equal(t, "hmac "+vectorSignature, signature.Value)
 	require.Equal(t, vectorPublicKey+"&https%3a%2f%2fmeuwebhook%2f123456&1615331979&"+vectorNonce+"&"+base64.StdEncoding.EncodeToString([]byte(vectorBody)),
 		signature.StringToSign)
-	sent := map[string][]string(a.Header)
 	require.Equal(t, map[string][]string{
 		"authorization": {"hmac " + vectorSignature}, "publicKey": {vectorPublicKey}, "nonce": {vectorNonce},
 		"requestTimestamp": {"1615331979"}, "idempotency-Key": sent["idempotency-Key"],
 	}, sent)
 	require.Len(t, sent["idempotency-Key"], 1)
 	require.Equal(t, vectorSignature, opensslHMAC(t, vectorPrivateKey, signature.StringToSign))
+}
+
+// The other way to join the parts is that of the stored HmacSigned.php: implode('#') over the plain address.
+func TestVectorOfTheSignatureJoinedByHash(t *testing.T) {
+	t.Parallel()
+	signature, sent := sentAs(t, "plain_hash")
+	require.Equal(t, vectorPublicKey+"#"+vectorURI+"#1615331979#"+vectorNonce+"#"+base64.StdEncoding.EncodeToString([]byte(vectorBody)),
+		signature.StringToSign)
+	require.Equal(t, []string{"hmac " + opensslHMAC(t, vectorPrivateKey, signature.StringToSign)}, sent["authorization"])
 }
 
 // opensslHMAC recomputes a signature with another implementation.

@@ -181,7 +181,7 @@ func propertyErrors(fields []sims.FieldError) []propertyError {
 			at = len(all)
 			all = append(all, propertyError{Code: codeInvalid, PropertyName: name})
 		}
-		filled := strings.NewReplacer("{property}", name, "{limit}", limit(f)).Replace(textOf(f.Keyword))
+		filled := strings.NewReplacer("{property}", name, "{limit}", f.Limit).Replace(textOf(f.Keyword))
 		all[at].Messages = append(all[at].Messages, filled)
 	}
 	return all
@@ -201,14 +201,6 @@ func propertyName(field string) string {
 		}
 	}
 	return strings.Join(parts, "")
-}
-
-// limit is what the schema allows: the number, or the list of values, in the engine's words about it.
-func limit(f sims.FieldError) string {
-	if values, ok := strings.CutPrefix(f.Want, "one of "); ok {
-		return values
-	}
-	return strings.Trim(f.Want, "abcdefghijklmnopqrstuvwxyz ")
 }
 
 type tokenError struct {

@@ -35,7 +35,23 @@ type token struct {
 
 func apiKeys(tx sims.Tx) sims.Table[apiKey] { return sims.TableOf[apiKey](tx, "api keys", nil) }
 
-func tokens(tx sims.Tx) sims.Table[token] { return sims.TableOf[token](tx, "tokens", nil) }
+// tokens holds them by value; those that expire are found by expiring, in the order in which they were issued.
+func tokens(tx sims.Tx) sims.Table[token] {
+	return sims.TableOf(tx, tokensTable, func(t token) []string {
+		if t.ExpiresAt.IsZero() {
+			return nil
+		}
+		return []string{expiringKey}
+	})
+}
+
+const (
+	tokensTable = "tokens"
+	expiringKey = "expiring"
+)
+
+// expired obeys token-ttl: at its last instant a token is expired.
+func (t token) expired(now time.Time) bool { return !t.ExpiresAt.IsZero() && !now.Before(t.ExpiresAt) }
 
 func seed(e *sims.Env) sims.Credentials {
 	key := apiKey{Key: e.Fixed("api key").Hex(64), Secret: e.Fixed("api secret").Hex(64), Account: readyAccount(e)}
@@ -52,6 +68,13 @@ func readyAccount(e *sims.Env) string {
 }
 
 func issue(e *sims.Env, t token) {
+	sims.DropOver(e.Tx, tokensTable, expiringKey, func(id string) bool {
+		oldest, _ := tokens(e.Tx).Get(id)
+		if oldest.expired(e.Now) {
+			e.Tx.Release(id)
+		}
+		return oldest.expired(e.Now)
+	})
 	tokens(e.Tx).Put(t.Token, t)
 	e.Tx.Claim(t.Token)
 }
@@ -92,8 +115,8 @@ func checkToken(c *sims.Call, _ []string) error {
 	case text == "":
 		return unauthorized("no " + headerToken)
 	case !ok:
-		return unauthorized("unknown token " + text)
-	case !known.ExpiresAt.IsZero() && !c.Now.Before(known.ExpiresAt):
+		return unauthorized("a token that this sandbox does not know: issued elsewhere, or expired: " + text)
+	case known.expired(c.Now):
 		return unauthorized("token that expired at " + known.ExpiresAt.Format(time.RFC3339Nano) + ", now is " + c.Now.Format(time.RFC3339Nano))
 	}
 	c.Principal = known

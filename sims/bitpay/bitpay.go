@@ -42,6 +42,7 @@ func New() *sims.Sim {
 			"deleteWebhook": deleteWebhook,
 		},
 		Fail: fail,
+		Rule: rule,
 
 		Webhooks: webhooks,
 		Delivery: &sims.Delivery{

@@ -101,18 +101,17 @@ func deliveryPendingDisabled(w *simtest.World) {
 	w.Emit(simtest.Event{Type: "FUNDING_WEBHOOK"})
 	put(w, off, object{"url": r.URL, "status": 20}).OK()
 	remove(w, gone).OK()
-	w.Idle()
 	for _, d := range w.Deliveries() {
 		require.Equal(w.T, delivery.Dropped, d.State, d.Reason)
 		require.Len(w.T, d.Attempts, 1)
 	}
+	put(w, off, object{"url": r.URL, "status": 10}).OK()
+	require.Empty(w.T, w.Idle(), "nothing comes back")
 	require.Len(w.T, r.Requests(), 2)
-	back := create(w, "GLOBAL_PAYMENT_WEBHOOK", r.URL)
-	w.Emit(simtest.Event{Type: "GLOBAL_PAYMENT_WEBHOOK"})
-	put(w, back, object{"url": r.URL, "status": 20}).OK()
-	put(w, back, object{"url": r.URL, "status": 10}).OK()
+	w.Emit(simtest.Event{Type: "ORDER_WEBHOOK"})
+	put(w, off, object{"url": r.URL + "/moved"}).OK()
 	w.Advance(time.Minute)
-	require.Len(w.T, r.Requests(), 4)
+	require.Len(w.T, r.Requests(), 4, "an update that leaves it active drops nothing")
 }
 
 func deliverySandbox(w *simtest.World) {

@@ -94,8 +94,8 @@ func malformedJSON(w *simtest.World) {
 			*r = *w.Request(r.Method, strings.TrimPrefix(r.URL.Path, "/bitpay"), "application/json", []byte(body))
 			r.Header.Set("X-Bh-Token", w.Credentials["token"])
 		}
-		w.Call("createWebhook", simtest.Request{Tamper: set}).Is(400, malformed)
-		w.Call("updateWebhook", simtest.Request{Params: map[string]string{"webhookId": id}, Tamper: set}).Is(400, malformed)
+		w.Call("createWebhook", simtest.Request{Tamper: set}).Refused(400, "malformed-json").Is(400, malformed)
+		w.Call("updateWebhook", simtest.Request{Params: map[string]string{"webhookId": id}, Tamper: set}).Refused(400, "malformed-json").Is(400, malformed)
 	}
 	require.Equal(w.T, before, w.Dump())
 }
@@ -171,7 +171,7 @@ func businessErrorStatus(w *simtest.World) {
 		w.SetPolicy("business_error_status", policy)
 		status, _ := strconv.Atoi(policy)
 		before := w.Dump()
-		post(w, object{"eventType": "x", "url": "http://a.test"}).Refused(status, "schema").Is(status, invalid("eventType"))
+		post(w, object{"eventType": "x", "url": "http://a.test"}).Refused(status, "event-types").Is(status, invalid("eventType"))
 		post(w, object{"eventType": "ORDER_WEBHOOK", "url": long}).Is(status, urlTooLong)
 		post(w, object{"eventType": "ORDER_WEBHOOK", "url": "http://a.test"}).Refused(status, "duplicate").Is(status, repeated)
 		put(w, unknownID, object{"url": "http://a.test", "status": "x"}).Is(status, notNumeric)

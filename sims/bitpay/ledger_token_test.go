@@ -103,13 +103,13 @@ func mandatoryParameter(w *simtest.World) {
 	now := strconv.FormatInt(simtest.Start().UnixMilli(), 10)
 	for _, bad := range []string{"-", "", "x", "0", "-1", "1.5", now + "x", "99999999999999999999"} {
 		timestamp := bad
-		generate(w, timestamp, signed(w, timestamp)).Is(400, mandatory("timestamp"))
+		generate(w, timestamp, signed(w, timestamp)).Refused(400, "mandatory-parameter").Is(400, mandatory("timestamp"))
 	}
 	for _, bad := range []string{"-", "", strings.Repeat("a", 257)} {
-		generate(w, now, bad).Is(400, mandatory("signature"))
+		generate(w, now, bad).Refused(400, "mandatory-parameter").Is(400, mandatory("signature"))
 	}
-	generate(w, "-", "-").Is(400, mandatory("timestamp"))
-	generate(w, "", "").Is(400, mandatory("timestamp"))
+	generate(w, "-", "-").Refused(400, "mandatory-parameter").Is(400, mandatory("timestamp"))
+	generate(w, "", "").Refused(400, "mandatory-parameter").Is(400, mandatory("timestamp"))
 }
 
 func window(w *simtest.World) {
@@ -143,7 +143,7 @@ func tokenCheckOrder(w *simtest.World) {
 	key := w.Credentials["api_key"]
 	bad("", "").Is(401, keyFormat)
 	bad("", strings.Repeat("0", 64)).Is(401, keyUnknown)
-	bad("timestamp=1", key).Is(400, mandatory("signature"))
+	bad("timestamp=1", key).Refused(400, "mandatory-parameter").Is(400, mandatory("signature"))
 	bad("timestamp=1&signature=x", key).Is(400, outside)
 	bad(fmt.Sprintf("timestamp=%d&signature=x", simtest.Start().UnixMilli()), key).Is(400, signature)
 }
@@ -188,5 +188,19 @@ func tokenSeveral(w *simtest.World) {
 	w.SetNow(simtest.Start().Add(24 * time.Hour))
 	listWith(w, first).Is(401, unauthorized)
 	listWith(w, second).Is(200, emptyList)
+	listWith(w, w.Credentials["token"]).Is(200, emptyList)
+	tokensForgotten(w)
+}
+
+// tokensForgotten: tokens that have expired do not stay for ever, nor do their claims.
+func tokensForgotten(w *simtest.World) {
+	w.SetNow(simtest.Start().Add(72 * time.Hour))
+	for range 3 {
+		generateAt(w, simtest.Start().Add(72*time.Hour)).OK()
+	}
+	state, err := w.Sandbox.Export()
+	require.NoError(w.T, err)
+	require.Len(w.T, state.Tables["bitpay/tokens"], 1+3, "the ready-made one and the new ones")
+	require.Len(w.T, state.Claims, 2+3)
 	listWith(w, w.Credentials["token"]).Is(200, emptyList)
 }

@@ -166,6 +166,22 @@ func duplicateWindow(w *simtest.World) {
 	post(w, again).Is(400, repeated)
 	w.SetNow(simtest.Start())
 	post(w, again).OK() // the clock was set back: that request lies ahead
+	submitsForgotten(simtest.New(w.T, w.Provider.Sim))
+}
+
+// submitsForgotten: requests whose window is over do not stay for ever.
+func submitsForgotten(w *simtest.World) {
+	for n := range 20 {
+		w.SetNow(simtest.Start().Add(time.Duration(n) * 2 * time.Second))
+		create(w, "ORDER_WEBHOOK", fmt.Sprintf("http://a.test/%d", n))
+		if n > 5 {
+			create(w, "FUNDING_WEBHOOK", "http://a.test") // one that comes again moves to the end
+			w.SetPolicy("duplicate_window", "1s")
+		}
+	}
+	state, err := w.Sandbox.Export()
+	require.NoError(w.T, err)
+	require.LessOrEqual(w.T, len(state.Tables["bitpay/submits"]), 2)
 }
 
 func severalWebhooks(w *simtest.World) {

@@ -87,15 +87,27 @@ func createWebhook(c *sims.Call) (sims.Reply, error) {
 	}
 	w.ID = c.NewID("webhook").UUIDHex()
 	webhookTable(c.Tx).Put(w.ID, w)
-	submits(c.Tx).Put(w.submit(), c.Now)
+	submitted(c, w)
 	return success(wire(w)), nil
 }
 
 // submits remembers when each request to create was last granted. The webhook itself does not tell: updateWebhook
 // may have changed its url since (duplicate-window).
-func submits(tx sims.Tx) sims.Table[time.Time] { return sims.TableOf[time.Time](tx, "submits", nil) }
+func submits(tx sims.Tx) sims.Table[time.Time] { return sims.TableOf[time.Time](tx, submitsTable, nil) }
+
+const submitsTable = "submits"
 
 func (w webhook) submit() string { return w.Account + " " + w.EventType + " " + w.URL }
+
+// submitted remembers a granted request, as the newest.
+func submitted(c *sims.Call, w webhook) {
+	submits(c.Tx).Delete(w.submit())
+	sims.DropOver(c.Tx, submitsTable, "", func(id string) bool {
+		oldest, _ := submits(c.Tx).Get(id)
+		return c.Now.Sub(oldest) >= c.Policies.Duration("duplicate_window")
+	})
+	submits(c.Tx).Put(w.submit(), c.Now)
+}
 
 // checkRepeated obeys duplicate and duplicate-window.
 func checkRepeated(c *sims.Call, w webhook) error {
@@ -143,7 +155,7 @@ func updateWebhook(c *sims.Call) (sims.Reply, error) {
 	if w.Status == statusOne {
 		w.Status = statusActive
 	}
-	webhookTable(c.Tx).Put(w.ID, w)
+	save(c, w)
 	shown := wire(w)
 	if given && c.Policies.Enum("status_echo") == "literal" {
 		shown.Status = int(sent)
@@ -162,8 +174,14 @@ func deleteWebhook(c *sims.Call) (sims.Reply, error) {
 		return sims.Reply{}, err
 	}
 	w.Status, w.UpdatedAt = statusDeleted, c.Now
-	webhookTable(c.Tx).Put(w.ID, w)
+	save(c, w)
 	return success(deleteData{Result: true}), nil
+}
+
+// save stores a changed webhook. What waits is looked at again: one that is not active loses it (delivery-pending-disabled).
+func save(c *sims.Call, w webhook) {
+	webhookTable(c.Tx).Put(w.ID, w)
+	c.Effects.Release = append(c.Effects.Release, w.ID)
 }
 
 // find obeys unknown-webhook and deleted-webhook.

@@ -78,7 +78,7 @@ func render(c *sims.Call, f sims.Failure) sims.Failure {
 	case sims.WrongContentType:
 		return with(f, http.StatusUnsupportedMediaType, codeUnsupported, "This operation is not supported.")
 	case sims.TooLarge:
-		return with(f, http.StatusRequestEntityTooLarge, codeTooLong, tooLong("body", 1<<20))
+		return with(f, http.StatusRequestEntityTooLarge, codeTooLong, tooLong("body", "1048576"))
 	case sims.Malformed, sims.MissingBody:
 		return with(f, http.StatusBadRequest, codeMandatory, "A mandatory parameter was not sent, was empty/null, or malformed.")
 	case sims.Invalid:
@@ -102,10 +102,7 @@ func with(f sims.Failure, status int, code, message string) sims.Failure {
 // renderField reports the first violation of the schema (check-order): schema, url-format, url-length, numeric,
 // unknown-webhook and mandatory-parameter.
 func renderField(c *sims.Call, f sims.Failure) sims.Failure {
-	first := sims.FieldError{}
-	if len(f.Fields) > 0 {
-		first = slices.MinFunc(f.Fields, func(a, b sims.FieldError) int { return cmp.Compare(place(a), place(b)) })
-	}
+	first := reported(f)
 	name := first.Field
 	if name == "" {
 		name = "body"
@@ -115,12 +112,20 @@ func renderField(c *sims.Call, f sims.Failure) sims.Failure {
 		return with(f, http.StatusBadRequest, codeMandatory,
 			fmt.Sprintf("Mandatory parameter '%s' was not sent, was empty/null, or malformed.", name))
 	case name == "url" && first.Keyword == "maxLength":
-		return with(f, http.StatusBadRequest, codeTooLong, tooLong("url", 2048))
+		return with(f, http.StatusBadRequest, codeTooLong, tooLong("url", first.Limit))
 	case name == "status" && first.Value != nil && !numeric(first):
 		return with(f, http.StatusBadRequest, codeNotNumeric, "Parameter status is not numeric type")
 	default:
 		return with(f, http.StatusBadRequest, codeInvalid, "Parameter "+name+" is invalid")
 	}
+}
+
+// reported is the one violation that is reported; none is like one of the body.
+func reported(f sims.Failure) sims.FieldError {
+	if len(f.Fields) == 0 {
+		return sims.FieldError{}
+	}
+	return slices.MinFunc(f.Fields, func(a, b sims.FieldError) int { return cmp.Compare(place(a), place(b)) })
 }
 
 // place orders violations: the path, the body as a whole, its fields in documented order.
@@ -138,59 +143,8 @@ func numeric(f sims.FieldError) bool {
 	return ok
 }
 
-func tooLong(name string, limit int) string {
-	return fmt.Sprintf("Parameter %s exceeds the limit length of %d", name, limit)
-}
-
-func unauthorized(saw string) error {
-	return sims.Failure{
-		Kind: sims.Unauthorized, Rule: "credentials", Saw: saw,
-		Want: headerToken + " with a token that was issued in this sandbox and has not expired",
-	}
-}
-
-func malformedKey(saw string) error {
-	return sims.Failure{
-		Kind: sims.Unauthorized, Rule: "api-key-format", Code: codeKeyFormat, Status: http.StatusUnauthorized,
-		Message: "API-key format invalid.",
-		Saw:     headerAPIKey + ": " + saw, Want: "16 to 128 letters, digits, hyphens and underscores",
-	}
-}
-
-func unknownKey(saw string) error {
-	return sims.Failure{
-		Kind: sims.Unauthorized, Rule: "api-key-unknown", Code: codeKeyUnknown, Status: http.StatusUnauthorized,
-		Message: "Invalid API-key, IP, or permissions for action.",
-		Saw:     headerAPIKey + ": " + saw, Want: "the api_key of this sandbox",
-	}
-}
-
-func outsideWindow(rule, message, saw, want string) error {
-	return sims.Failure{
-		Kind: sims.Refused, Rule: rule, Code: codeTimestamp, Status: http.StatusBadRequest, Message: message, Saw: saw, Want: want,
-	}
-}
-
-func wrongSignature(saw, want, timestamp string) error {
-	return sims.Failure{
-		Kind: sims.Unauthorized, Rule: "token-signature", Code: codeSignature, Status: http.StatusBadRequest,
-		Message: "Signature for this request is not valid.",
-		Saw:     "signature=" + saw, Want: want + ", the HMAC-SHA256 of timestamp=" + timestamp + " under the api_secret",
-	}
-}
-
-func invalid(rule, name, saw, want string) error {
-	return sims.Failure{
-		Kind: sims.Invalid, Rule: rule, Code: codeInvalid, Status: http.StatusBadRequest,
-		Message: "Parameter " + name + " is invalid", Saw: name + " " + saw, Want: want,
-	}
-}
-
-func repeated(saw, want string) error {
-	return sims.Failure{
-		Kind: sims.Conflict, Rule: "duplicate", Code: codeRepeated, Status: http.StatusBadRequest,
-		Message: "Repeated submit request", Saw: saw, Want: want,
-	}
+func tooLong(name, limit string) string {
+	return fmt.Sprintf("Parameter %s exceeds the limit length of %s", name, limit)
 }
 
 // millis is the provider's form of an instant (token-format, delivery-numbers).

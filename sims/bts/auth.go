@@ -69,7 +69,7 @@ func checkBearer(c *sims.Call, _ []string) error {
 	t, ok := issued(c.Tx, jwt)
 	switch {
 	case !ok:
-		return invalidCredentials("a token that was not issued in this sandbox")
+		return invalidCredentials("a token that this sandbox does not know: issued elsewhere, or expired")
 	case t.Use != useAccess:
 		return invalidCredentials("a refresh token")
 	case t.expired(c.Now):

@@ -40,6 +40,7 @@ func New() *sims.Sim {
 			"refresh":                refresh,
 		},
 		Fail:   fail,
+		Rule:   rule,
 		Finish: finish,
 
 		Webhooks: webhooks,

@@ -10,7 +10,6 @@ import (
 type input struct {
 	name     string
 	label    string // as Yii2 makes it from the name
-	limit    int    // characters
 	required bool
 }
 
@@ -18,18 +17,13 @@ type input struct {
 func inputs(operation string) []input {
 	switch operation {
 	case "login":
-		return []input{
-			{name: "login", label: "«Login»", limit: 255, required: true},
-			{name: "password", label: "«Password»", limit: 255, required: true},
-		}
+		return []input{{"login", "«Login»", true}, {"password", "«Password»", true}}
 	case "refresh":
-		return []input{{name: "refresh_token", label: "«Refresh Token»", limit: 4096, required: true}}
+		return []input{{"refresh_token", "«Refresh Token»", true}}
 	default:
 		return []input{
-			{name: "webhook_url", label: "«Webhook Url»", limit: 2048, required: true},
-			{name: "environment", required: true},
-			{name: "has_token", label: "«Has Token»"},
-			{name: "itx-apiKey", label: "«Itx Api Key»", limit: 255},
+			{"webhook_url", "«Webhook Url»", true}, {"environment", "", true}, {"has_token", "«Has Token»", false},
+			{"itx-apiKey", "«Itx Api Key»", false},
 		}
 	}
 }
@@ -39,38 +33,50 @@ const faultUnknown = "unknown"
 
 // fieldMessages names every faulty field once. A body that is no object lacks all required fields (body-not-object).
 func fieldMessages(operation string, fields []sims.FieldError) sims.Object {
-	faults := map[string][]string{}
-	for _, f := range fields {
-		faults[f.Field] = append(faults[f.Field], f.Keyword)
-	}
 	var messages sims.Object
 	for _, in := range inputs(operation) {
-		if len(faults[""]) > 0 && in.required {
-			faults[in.name] = []string{"required"}
+		faults := faultsOf(fields, in.name)
+		if in.required && len(faultsOf(fields, "")) > 0 {
+			faults = []sims.FieldError{{Field: in.name, Keyword: "required"}}
 		}
-		if len(faults[in.name]) > 0 {
-			messages = append(messages, sims.Member{Name: in.name, Value: []string{in.message(faults[in.name])}})
+		if len(faults) > 0 {
+			messages = append(messages, sims.Member{Name: in.name, Value: []string{in.message(faults)}})
 		}
 	}
 	return messages
 }
 
+// faultsOf returns those of one field; "" is the body as a whole.
+func faultsOf(fields []sims.FieldError, name string) []sims.FieldError {
+	return slices.DeleteFunc(slices.Clone(fields), func(f sims.FieldError) bool { return f.Field != name })
+}
+
+func withKeyword(faults []sims.FieldError, keyword string) (sims.FieldError, bool) {
+	at := slices.IndexFunc(faults, func(f sims.FieldError) bool { return f.Keyword == keyword })
+	if at < 0 {
+		return sims.FieldError{}, false
+	}
+	return faults[at], true
+}
+
 // message says what is wrong with a field: its length before anything else (too-long).
-func (in input) message(keywords []string) string {
+func (in input) message(faults []sims.FieldError) string {
+	has := func(keyword string) bool { _, ok := withKeyword(faults, keyword); return ok }
+	long, tooLong := withKeyword(faults, "maxLength")
 	switch {
-	case in.limit > 0 && slices.Contains(keywords, "maxLength"):
-		return in.label + textTooLong(in.limit)
+	case tooLong:
+		return in.label + textTooLong(long.Limit)
 	case in.name == "webhook_url": // url-invalid
 		return textBadURL
 	case in.name == "environment": // environment-invalid
 		return textBadEnvironment
 	case in.name == "has_token": // has-token-type
 		return in.label + textNotBoolean
-	case slices.Contains(keywords, "type"): // itx-api-key-type, auth-fields
+	case has("type"): // itx-api-key-type, auth-fields
 		return in.label + textNotString
-	case slices.Contains(keywords, "pattern"): // itx-api-key-value
+	case has("pattern"): // itx-api-key-value
 		return in.label + textBadFormat
-	case slices.Contains(keywords, faultUnknown): // refresh-invalid
+	case has(faultUnknown): // refresh-invalid
 		return in.label + textBadValue
 	default: // required, nullable, minLength (auth-fields)
 		return in.label + textBlank

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/mocksrv/mocksrv/internal/store"
 	"github.com/mocksrv/mocksrv/sims"
 	"github.com/mocksrv/mocksrv/sims/simtest"
 )
@@ -74,7 +75,7 @@ func authFieldsTest(w *world) {
 		check := func(value any, text string) {
 			body := good(w, f.operation)
 			body[f.name] = value
-			w.Call(f.operation, request{Body: body}).Refused(422, "schema").Is(422, invalid(`"`+f.name+`":["`+f.label+text+`"]`))
+			w.Call(f.operation, request{Body: body}).Refused(422, "auth-fields").Is(422, invalid(`"`+f.name+`":["`+f.label+text+`"]`))
 		}
 		for _, blank := range []any{nil, ""} {
 			check(blank, " to`ldirish shart.")
@@ -85,9 +86,9 @@ func authFieldsTest(w *world) {
 		check(strings.Repeat("ы", f.limit+1), " qiymati maksimum "+f.tooLong+" belgidan oshmasligi kerak.")
 		body := good(w, f.operation)
 		body[f.name] = strings.Repeat("ы", f.limit)
-		require.NotEqual(w.T, "schema", w.Call(f.operation, request{Body: body}).Refusal.Rule)
+		require.NotEqual(w.T, "auth-fields", w.Call(f.operation, request{Body: body}).Refusal.Rule)
 		delete(body, f.name)
-		w.Call(f.operation, request{Body: body}).Is(422, invalid(`"`+f.name+`":["`+f.label+" to`ldirish shart.\"]"))
+		w.Call(f.operation, request{Body: body}).Refused(422, "auth-fields").Is(422, invalid(`"`+f.name+`":["`+f.label+" to`ldirish shart.\"]"))
 	}
 }
 
@@ -150,6 +151,24 @@ func tokenLifetimeTest(w *world) {
 	refreshed(w, refresh).OK()
 	w.SetNow(simtest.Start().Add(30 * day))
 	refreshed(w, refresh).Refused(422, "refresh-invalid")
+	tokensForgotten(w)
+}
+
+// tokensForgotten: tokens that have expired do not stay for ever.
+func tokensForgotten(w *world) {
+	for _, days := range []time.Duration{31, 32, 33, 34} {
+		w.SetNow(simtest.Start().Add(days * day))
+		login(w)
+		login(w)
+	}
+	require.Len(w.T, tokenRows(w), 2+8, "of the last day, and of the last 30")
+}
+
+func tokenRows(w *world) []store.Row {
+	w.T.Helper()
+	state, err := w.Sandbox.Export()
+	require.NoError(w.T, err)
+	return state.Tables["bts/tokens"]
 }
 
 func tokenFormatTest(w *world) {

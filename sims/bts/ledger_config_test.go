@@ -18,13 +18,13 @@ const (
 )
 
 // refusedConfig sends one faulty field by both methods.
-func refusedConfig(w *world, name string, value any, errors string) {
+func refusedConfig(w *world, rule, name string, value any, errors string) {
 	w.T.Helper()
 	for _, op := range configOperations() {
 		body := good(w, op)
 		body[name] = value
 		before := w.Dump()
-		w.Call(op, request{Body: body}).Refused(422, "schema").Is(422, invalid(errors))
+		w.Call(op, request{Body: body}).Refused(422, rule).Is(422, invalid(errors))
 		require.Equal(w.T, before, w.Dump())
 	}
 }
@@ -71,9 +71,9 @@ func urlInvalidTest(w *world) {
 		nil, "", 1, true, []any{"https://test.uz"}, object{}, "test.uz", "/path", "//test.uz", "ftp://test.uz", "https://", "https:///path", "https://a b",
 		"https://test.uz/\n", "https://test.uz:99999", "javascript:alert(1)", "https://test.uz/%zz", " https://test.uz",
 	} {
-		refusedConfig(w, "webhook_url", url, urlInvalid)
+		refusedConfig(w, "url-invalid", "webhook_url", url, urlInvalid)
 	}
-	w.Call("configureWebhook", request{Body: object{"environment": "test"}}).Is(422, invalid(urlInvalid))
+	w.Call("configureWebhook", request{Body: object{"environment": "test"}}).Refused(422, "url-invalid").Is(422, invalid(urlInvalid))
 }
 
 func urlHostsTest(w *world) {
@@ -86,16 +86,16 @@ func urlHostsTest(w *world) {
 
 func environmentInvalidTest(w *world) {
 	for _, environment := range []any{nil, "", "Production", "prod", "live", " test", 1, true, []any{"test"}, object{}} {
-		refusedConfig(w, "environment", environment, environmentInvalid)
+		refusedConfig(w, "environment-invalid", "environment", environment, environmentInvalid)
 	}
-	w.Call("configureWebhook", request{Body: object{"webhook_url": "https://test.uz"}}).Is(422, invalid(environmentInvalid))
+	w.Call("configureWebhook", request{Body: object{"webhook_url": "https://test.uz"}}).Refused(422, "environment-invalid").Is(422, invalid(environmentInvalid))
 	configure(w, object{"environment": "production"}).OK()
 	configure(w, object{"environment": "test"}).OK()
 }
 
 func hasTokenTypeTest(w *world) {
 	for _, value := range []any{1, 0, "true", "false", "", []any{}, object{}} {
-		refusedConfig(w, "has_token", value, "\"has_token\":[\"«Has Token» qiymati «true» yoki «false» bo`lishi kerak.\"]")
+		refusedConfig(w, "has-token-type", "has_token", value, "\"has_token\":[\"«Has Token» qiymati «true» yoki «false» bo`lishi kerak.\"]")
 	}
 	for value, want := range map[any]bool{true: true, false: false, nil: false} {
 		require.Equal(w.T, want, configure(w, object{"has_token": value}).OK().Get("data.has_token"))
@@ -104,13 +104,13 @@ func hasTokenTypeTest(w *world) {
 
 func itxApiKeyTypeTest(w *world) {
 	for _, value := range []any{1, true, []any{"x"}, object{}} {
-		refusedConfig(w, "itx-apiKey", value, "\"itx-apiKey\":[\"«Itx Api Key» qiymati satr bo`lishi kerak.\"]")
+		refusedConfig(w, "itx-api-key-type", "itx-apiKey", value, "\"itx-apiKey\":[\"«Itx Api Key» qiymati satr bo`lishi kerak.\"]")
 	}
 }
 
 func itxApiKeyValueTest(w *world) {
 	for _, value := range []string{"a\r\nX-Evil: 1", "a\n", "\x00", "\x7f", "ключ", " a", "a ", " ", "\t"} {
-		refusedConfig(w, "itx-apiKey", value, "\"itx-apiKey\":[\"«Itx Api Key» qiymatining formati noto`g`ri.\"]")
+		refusedConfig(w, "itx-api-key-value", "itx-apiKey", value, "\"itx-apiKey\":[\"«Itx Api Key» qiymatining formati noto`g`ri.\"]")
 	}
 	for _, value := range []string{"", "a", "a b", "~!{}\"", strings.Repeat("x", 255)} {
 		require.Equal(w.T, value, configure(w, object{"itx-apiKey": value}).OK().Get("data.itx-apiKey"))
@@ -120,11 +120,11 @@ func itxApiKeyValueTest(w *world) {
 func tooLongTest(w *world) {
 	const url = "https://test.uz/"
 	configure(w, object{"webhook_url": url + strings.Repeat("x", 2048-len(url))}).OK()
-	refusedConfig(w, "webhook_url", url+strings.Repeat("x", 2049-len(url)), urlTooLong)
-	refusedConfig(w, "webhook_url", strings.Repeat("x", 2049), urlTooLong)
+	refusedConfig(w, "too-long", "webhook_url", url+strings.Repeat("x", 2049-len(url)), urlTooLong)
+	refusedConfig(w, "too-long", "webhook_url", strings.Repeat("x", 2049), urlTooLong)
 	configure(w, object{"itx-apiKey": strings.Repeat("x", 255)}).OK()
-	refusedConfig(w, "itx-apiKey", strings.Repeat("x", 256), keyTooLong)
-	refusedConfig(w, "itx-apiKey", strings.Repeat("ы", 256), keyTooLong)
+	refusedConfig(w, "too-long", "itx-apiKey", strings.Repeat("x", 256), keyTooLong)
+	refusedConfig(w, "too-long", "itx-apiKey", strings.Repeat("ы", 256), keyTooLong)
 }
 
 func optionalFieldsTest(w *world) {

@@ -172,21 +172,21 @@ func schemaTest(w *world) {
 			Is(422, invalid("\"webhook_url\":[\"URL notog‘ri\"],\"environment\":[\"Notog‘ri environment\"],"+
 				"\"has_token\":[\"«Has Token» qiymati «true» yoki «false» bo`lishi kerak.\"],\"itx-apiKey\":[\"«Itx Api Key» qiymati satr bo`lishi kerak.\"]"))
 	}
-	w.Call("login", request{Body: object{"password": 1, "login": ""}}).
+	w.Call("login", request{Body: object{"password": 1, "login": ""}}).Refused(422, "auth-fields").
 		Is(422, invalid("\"login\":[\"«Login» to`ldirish shart.\"],\"password\":[\"«Password» qiymati satr bo`lishi kerak.\"]"))
 }
 
 func bodyRequiredTest(w *world) {
 	configure(w, nil).OK()
 	for _, op := range operations() {
-		w.Call(op, request{}).Refused(422, "schema").Is(422, nothing(op))
+		w.Call(op, request{}).Refused(422, "body-required").Is(422, nothing(op))
 	}
 }
 
 func bodyNotObjectTest(w *world) {
 	for _, op := range operations() {
 		for _, body := range []string{`null`, `[]`, `[{"login":"username"}]`, `1`, `"x"`, `true`} {
-			w.Call(op, request{Body: body}).Refused(422, "schema").Is(422, nothing(op))
+			w.Call(op, request{Body: body}).Refused(422, "body-not-object").Is(422, nothing(op))
 		}
 	}
 }

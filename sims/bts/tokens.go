@@ -42,8 +42,14 @@ type token struct {
 }
 
 // tokens holds them by digest: a look-up costs far less than an RSA verification, and its timing tells nothing about
-// the tokens.
-func tokens(tx sims.Tx) sims.Table[token] { return sims.TableOf[token](tx, "tokens", nil) }
+// the tokens. They are found by use: tokens of one use expire in the order in which they were issued.
+func tokens(tx sims.Tx) sims.Table[token] {
+	return sims.TableOf(tx, tokensTable, func(t token) []string { return []string{useKey(t.Use)} })
+}
+
+const tokensTable = "tokens"
+
+func useKey(use string) string { return "use/" + use }
 
 func digest(jwt string) string {
 	sum := sha256.Sum256([]byte(jwt))
@@ -105,7 +111,7 @@ func refresh(c *sims.Call) (sims.Reply, error) {
 	t, ok := tokens(c.Tx).Get(digest(jwt))
 	switch {
 	case !ok:
-		return sims.Reply{}, refreshInvalid("a token that was not issued in this sandbox")
+		return sims.Reply{}, refreshInvalid("a token that this sandbox does not know: issued elsewhere, or expired")
 	case t.Use != useRefresh:
 		return sims.Reply{}, refreshInvalid("an access token")
 	case t.expired(c.Now):
@@ -129,6 +135,10 @@ func newToken(c *sims.Call, a account, use string, lifetime time.Duration) strin
 	expiresAt := c.Now.Add(lifetime)
 	jwt := signed(claims{
 		UID: a.ID, Use: use, ID: c.NewID("token").UUID(), IssuedAt: c.Now.Unix(), ExpiresAt: expiresAt.Unix(),
+	})
+	sims.DropOver(c.Tx, tokensTable, useKey(use), func(id string) bool {
+		oldest, _ := tokens(c.Tx).Get(id)
+		return oldest.expired(c.Now)
 	})
 	tokens(c.Tx).Put(digest(jwt), token{Account: a.Login, Use: use, ExpiresAt: expiresAt})
 	return jwt

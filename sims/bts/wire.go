@@ -3,7 +3,6 @@ package bts
 import (
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -24,8 +23,8 @@ const (
 	textBadValue       = " qiymati noto`g`ri."
 )
 
-func textTooLong(limit int) string {
-	return " qiymati maksimum " + strconv.Itoa(limit) + " belgidan oshmasligi kerak."
+func textTooLong(limit string) string {
+	return " qiymati maksimum " + limit + " belgidan oshmasligi kerak."
 }
 
 // frameworkError is the body of errors that Yii2 answers by itself (error-envelopes).
@@ -182,44 +181,6 @@ func shownMethods(p sims.Policies, existing []string) []string {
 		return existing
 	}
 	return allowedMethods(p)
-}
-
-func methodOff(saw string, allowed []string) error {
-	return sims.Failure{
-		Kind: sims.WrongMethod, Rule: "methods", Saw: saw + ", which the policy methods switches off",
-		Want: strings.Join(allowed, " or "), Allow: allowed,
-	}
-}
-
-func invalidCredentials(saw string) error {
-	return sims.Failure{
-		Kind: sims.Unauthorized, Rule: "credentials", Saw: saw,
-		Want: "Authorization: Bearer <access token of this sandbox that has not expired>",
-	}
-}
-
-func notAcceptable(saw string) error {
-	return sims.Failure{
-		Kind: sims.Refused, Rule: "accept-header", Status: http.StatusNotAcceptable, Saw: saw, Want: "Accept: application/json",
-	}
-}
-
-func loginRefused(known bool) error {
-	saw := "a login that does not exist"
-	if known {
-		saw = "a wrong password"
-	}
-	return sims.Failure{
-		Kind: sims.Unauthorized, Rule: "login-refused", Message: "Incorrect login or password.", Saw: saw,
-		Want: "login and password of an account of this sandbox",
-	}
-}
-
-func refreshInvalid(saw string) error {
-	return sims.Failure{
-		Kind: sims.Invalid, Rule: "refresh-invalid", Saw: saw, Want: "a refresh token of this sandbox that has not expired",
-		Fields: []sims.FieldError{{In: "body", Field: "refresh_token", Keyword: faultUnknown}},
-	}
 }
 
 // zone is the provider's time zone, which has no summer time (configured-date).

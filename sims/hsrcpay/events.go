@@ -1,6 +1,7 @@
 package hsrcpay
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,21 +12,27 @@ import (
 
 // targets obeys delivery-matching: each webhook once, however often it names the type.
 func targets(e *sims.Env, event sims.Event) []string {
-	var ids []string
-	for _, w := range hooks(e.Tx).All(hookKey(eventMode(e, event), eventAccount(e, event))) {
-		if slices.ContainsFunc(w.Events, func(entry string) bool { return wants(e, entry, event.Type) }) {
-			ids = append(ids, w.ID)
+	var found []webhook
+	for _, mode := range eventModes(e, event) {
+		for _, entry := range entriesFor(e, event.Type) {
+			found = append(found, hooks(e.Tx).All(entryKey(mode, eventAccount(e, event), entry))...)
 		}
+	}
+	slices.SortFunc(found, func(a, b webhook) int { return cmp.Compare(a.N, b.N) })
+	var ids []string
+	for _, w := range slices.CompactFunc(found, func(a, b webhook) bool { return a.N == b.N }) {
+		ids = append(ids, w.ID)
 	}
 	return ids
 }
 
-// eventMode is the data set an event happens in; where the caller names none, event-mode says.
-func eventMode(e *sims.Env, event sims.Event) string {
-	if event.Environment != "" {
-		return event.Environment
+// eventModes are the data sets an event happens in; where the caller names none, event-mode says.
+func eventModes(e *sims.Env, event sims.Event) []string {
+	mode := cmp.Or(event.Environment, e.Policies.Enum("event_mode"))
+	if mode == "both" {
+		return []string{test, live}
 	}
-	return e.Policies.Enum("event_mode")
+	return []string{mode}
 }
 
 // eventAccount is the account an event happens to: the ready-made one when the caller names none.

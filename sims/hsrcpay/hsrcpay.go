@@ -32,12 +32,12 @@ func New() *sims.Sim {
 		Seed:       seed,
 		Credential: credential,
 		Auth:       map[string]sims.AuthFunc{"bearerAuth": checkBearer},
-		Check:      checkBody,
 		Ops: map[string]sims.Handler{
 			"createWebhook": createWebhook,
 			"listWebhooks":  listWebhooks,
 		},
 		Fail: fail,
+		Rule: rule,
 
 		Webhooks: webhooks,
 		Delivery: &sims.Delivery{

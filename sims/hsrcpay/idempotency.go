@@ -20,8 +20,10 @@ type keptReply struct {
 
 // keptReplies holds them by data set, account and key.
 func keptReplies(tx sims.Tx) sims.Table[keptReply] {
-	return sims.TableOf[keptReply](tx, "kept replies", nil)
+	return sims.TableOf[keptReply](tx, keptTable, nil)
 }
+
+const keptTable = "kept replies"
 
 // replyID is "" for a request without a key. The key is quoted: a header need not be UTF-8, a row's id must.
 func replyID(c *sims.Call) string {
@@ -73,7 +75,11 @@ func keepReply(c *sims.Call, reply sims.Reply) (sims.Reply, error) {
 	if err != nil {
 		return sims.Reply{}, err
 	}
-	dropExpired(c, id)
+	keptReplies(c.Tx).Delete(id) // a key that is used anew moves to the end
+	sims.DropOver(c.Tx, keptTable, "", func(id string) bool {
+		oldest, _ := keptReplies(c.Tx).Get(id)
+		return expired(c, oldest)
+	})
 	kept := keptReply{Content: content, Status: reply.Status, Body: string(body), At: c.Now}
 	keptReplies(c.Tx).Put(id, kept)
 	return replay(&kept), nil
@@ -91,16 +97,4 @@ func contentHash(c *sims.Call) (string, error) {
 
 func expired(c *sims.Call, kept keptReply) bool {
 	return c.Now.Sub(kept.At) >= c.Policies.Duration("idempotency_expiry")
-}
-
-// dropExpired removes the row of a key that is used anew, which then moves to the end, and of the oldest rows those
-// that have expired: two for each that comes, so that the table does not grow for ever.
-func dropExpired(c *sims.Call, id string) {
-	table := keptReplies(c.Tx)
-	table.Delete(id)
-	for _, oldest := range c.Tx.IDs("kept replies", "", 0, 2) {
-		if kept, ok := table.Get(oldest); ok && expired(c, kept) {
-			table.Delete(oldest)
-		}
-	}
 }

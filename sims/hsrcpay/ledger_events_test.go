@@ -199,13 +199,13 @@ func deliveryMatching(w *simtest.World) {
 func deliveryWildcards(w *simtest.World) {
 	all, payments := created(w, "*"), created(w, "payment.*", "payment.succeeded")
 	created(w, "pay.*", "payment*", ".*", "*.succeeded", "payment.succeeded.*", "PAYMENT.*")
-	sessions := created(w, "checkout_session.*")
-	require.Equal(w.T, []string{all, payments}, targets(w, sims.Event{Type: "payment.canceled"}))
-	require.Equal(w.T, []string{all, payments}, targets(w, sims.Event{Type: "payment.succeeded"}))
-	require.Equal(w.T, []string{all, sessions}, targets(w, sims.Event{Type: "checkout_session.completed"}))
+	sessions, last := created(w, "checkout_session.*"), created(w, "payment.canceled", "*", "payment.*")
+	require.Equal(w.T, []string{all, payments, last}, targets(w, sims.Event{Type: "payment.canceled"}))
+	require.Equal(w.T, []string{all, payments, last}, targets(w, sims.Event{Type: "payment.succeeded"}))
+	require.Equal(w.T, []string{all, sessions, last}, targets(w, sims.Event{Type: "checkout_session.completed"}))
 
 	w.SetPolicy("event_wildcards", false)
-	require.Empty(w.T, targets(w, sims.Event{Type: "payment.canceled"}))
+	require.Equal(w.T, []string{last}, targets(w, sims.Event{Type: "payment.canceled"}))
 	require.Equal(w.T, []string{payments}, targets(w, sims.Event{Type: "payment.succeeded"}))
 	w.SetPolicy("unknown_events", "refuse")
 	w.Call(create, simtest.Request{Body: bodyWith(map[string]any{"enabled_events": []string{"*"}})}).Refused(422, "unknown-event")

@@ -23,23 +23,24 @@ func schemaTests() ledgerTests {
 	}
 }
 
-// refusedAs sends a body and expects these details.
-func refusedAs(w *simtest.World, body, details string) {
+// refusedBy sends a body and expects this rule and these details.
+func refusedBy(w *simtest.World, rule string, body any, details string) {
 	w.T.Helper()
 	w.Call(create, simtest.Request{Body: body}).Is(http.StatusUnprocessableEntity, invalid(details)).
-		Refused(http.StatusUnprocessableEntity, "schema")
+		Refused(http.StatusUnprocessableEntity, rule)
 }
 
 func schemaRule(w *simtest.World) {
-	refusedAs(w, `{}`, `{"endpoint":["Required"],"enabled_events":["Required"]}`)
-	refusedAs(w, `{"endpoint":"","enabled_events":["a",1,""]}`, `{"enabled_events.1":["Expected string"],`+
+	refusedBy(w, "schema", `{}`, `{"endpoint":["Required"],"enabled_events":["Required"]}`)
+	refusedBy(w, "schema", `{"endpoint":"","enabled_events":["a",1,""]}`, `{"enabled_events.1":["Expected string"],`+
 		`"enabled_events.2":["Must not be empty"],"endpoint":["Must not be empty","Must be an absolute http or https URL"]}`)
 	parameter := simtest.Request{Query: map[string]string{"account_id": ""}}
-	w.Call(list, parameter).Is(http.StatusUnprocessableEntity, invalid(`{"account_id":["Must not be empty"]}`))
+	w.Call(list, parameter).Is(http.StatusUnprocessableEntity, invalid(`{"account_id":["Must not be empty"]}`)).
+		Refused(http.StatusUnprocessableEntity, "limits")
 
 	w.SetPolicy("validation_status", "400")
 	want := refusal(400, "Validation failed", "Request validation failed", `{"account_id":["Must not be empty"]}`)
-	w.Call(list, parameter).Is(http.StatusBadRequest, want).Refused(http.StatusBadRequest, "schema")
+	w.Call(list, parameter).Is(http.StatusBadRequest, want).Refused(http.StatusBadRequest, "limits")
 	want = refusal(400, "Validation failed", "Request validation failed", `{"endpoint":["Required"],"enabled_events":["Required"]}`)
 	w.Call(create, simtest.Request{Body: `{}`}).Is(http.StatusBadRequest, want)
 }
@@ -47,19 +48,19 @@ func schemaRule(w *simtest.World) {
 func schemaTexts(w *simtest.World) {
 	const events, endpoint = `"enabled_events":["a"]`, `"endpoint":"https://a.example"`
 	long := strings.Repeat("x", 256)
-	for body, details := range map[string]string{
-		`{` + events + `}`:                        `{"endpoint":["Required"]}`,
-		`{` + events + `,"endpoint":1}`:           `{"endpoint":["Expected string"]}`,
-		`{` + endpoint + `,"enabled_events":"a"}`: `{"enabled_events":["Expected array"]}`,
-		`[]`:     `{"body":["Expected object"]}`,
-		`null`:   `{"body":["Expected object"]}`,
-		`"text"`: `{"body":["Expected object"]}`,
-		`{` + endpoint + `,` + events + `,"secret":""}`:             `{"secret":["Must not be empty"]}`,
-		`{` + endpoint + `,` + events + `,"secret":"` + long + `"}`: `{"secret":["Must be at most 255 characters"]}`,
-		`{` + endpoint + `,"enabled_events":[]}`:                    `{"enabled_events":["Must contain at least 1 item"]}`,
-		`{` + events + `,"endpoint":"ftp://a.example"}`:             `{"endpoint":["Must be an absolute http or https URL"]}`,
+	for _, c := range []struct{ rule, body, details string }{
+		{"endpoint", `{` + events + `}`, `{"endpoint":["Required"]}`},
+		{"endpoint", `{` + events + `,"endpoint":1}`, `{"endpoint":["Expected string"]}`},
+		{"endpoint", `{` + events + `,"endpoint":"ftp://a.example"}`, `{"endpoint":["Must be an absolute http or https URL"]}`},
+		{"enabled-events", `{` + endpoint + `,"enabled_events":"a"}`, `{"enabled_events":["Expected array"]}`},
+		{"limits", `{` + endpoint + `,"enabled_events":[]}`, `{"enabled_events":["Must contain at least 1 item"]}`},
+		{"schema", `[]`, `{"body":["Expected object"]}`},
+		{"schema", `null`, `{"body":["Expected object"]}`},
+		{"schema", `"text"`, `{"body":["Expected object"]}`},
+		{"limits", `{` + endpoint + `,` + events + `,"secret":""}`, `{"secret":["Must not be empty"]}`},
+		{"limits", `{` + endpoint + `,` + events + `,"secret":"` + long + `"}`, `{"secret":["Must be at most 255 characters"]}`},
 	} {
-		refusedAs(w, body, details)
+		refusedBy(w, c.rule, c.body, c.details)
 	}
 }
 
@@ -101,7 +102,7 @@ func limits(w *simtest.World) {
 		{nil, map[string]any{"enabled_events": nil}, `{"enabled_events":["Expected array"]}`},
 	} {
 		w.Call(create, simtest.Request{Body: bodyWith(limit.fits)}).OK()
-		w.Call(create, simtest.Request{Body: bodyWith(limit.over)}).Is(http.StatusUnprocessableEntity, invalid(limit.details))
+		refusedBy(w, "limits", bodyWith(limit.over), limit.details)
 	}
 	parameterLimits(w)
 
@@ -116,12 +117,14 @@ func parameterLimits(w *simtest.World) {
 		return simtest.Request{Query: map[string]string{"account_id": strings.Repeat("x", n)}}
 	}
 	w.Call(list, account(64)).Refused(http.StatusNotFound, "unknown-account")
-	w.Call(list, account(65)).Is(http.StatusUnprocessableEntity, invalid(`{"account_id":["Must be at most 64 characters"]}`))
+	w.Call(list, account(65)).Is(http.StatusUnprocessableEntity, invalid(`{"account_id":["Must be at most 64 characters"]}`)).
+		Refused(http.StatusUnprocessableEntity, "limits")
 	key := func(n int) simtest.Request {
 		return simtest.Request{Body: plainBody, Header: map[string]string{"Idempotency-Key": strings.Repeat("x", n)}}
 	}
 	w.Call(create, key(255)).OK()
-	w.Call(create, key(256)).Is(http.StatusUnprocessableEntity, invalid(`{"Idempotency-Key":["Must be at most 255 characters"]}`))
+	w.Call(create, key(256)).Is(http.StatusUnprocessableEntity, invalid(`{"Idempotency-Key":["Must be at most 255 characters"]}`)).
+		Refused(http.StatusUnprocessableEntity, "limits")
 	empty := raw(w, http.MethodPost, "/v1/webhooks/", plainBody, secretHeader(w))
 	req := w.Request(http.MethodPost, "/v1/webhooks/", "application/json", []byte(plainBody))
 	req.Header["Authorization"], req.Header["Idempotency-Key"] = []string{"Bearer " + w.Credentials["secret_key"]}, []string{""}
@@ -136,8 +139,7 @@ func endpointRule(w *simtest.World) {
 		require.Equal(w.T, endpoint, reply.Get("data.endpoint"), "as sent")
 	}
 	for _, endpoint := range []string{"example.com", "/hooks", "ftp://example.com", "http://", "https:///x", "http://a b.example", "x"} {
-		w.Call(create, simtest.Request{Body: bodyWith(map[string]any{"endpoint": endpoint})}).
-			Is(http.StatusUnprocessableEntity, invalid(`{"endpoint":["Must be an absolute http or https URL"]}`))
+		refusedBy(w, "endpoint", bodyWith(map[string]any{"endpoint": endpoint}), `{"endpoint":["Must be an absolute http or https URL"]}`)
 	}
 }
 
@@ -167,8 +169,8 @@ func enabledEvents(w *simtest.World) {
 	reply := w.Call(create, simtest.Request{Body: bodyWith(map[string]any{"enabled_events": sent})}).OK()
 	require.Equal(w.T, sent, reply.Get("data.enabled_events"))
 	require.Equal(w.T, sent, w.Call(list, simtest.Request{}).Get("data.0.enabled_events"))
-	refusedAs(w, `{"endpoint":"https://a.example"}`, `{"enabled_events":["Required"]}`)
-	refusedAs(w, `{"endpoint":"https://a.example","enabled_events":[true]}`, `{"enabled_events.0":["Expected string"]}`)
+	refusedBy(w, "enabled-events", `{"endpoint":"https://a.example"}`, `{"enabled_events":["Required"]}`)
+	refusedBy(w, "enabled-events", `{"endpoint":"https://a.example","enabled_events":[true]}`, `{"enabled_events.0":["Expected string"]}`)
 }
 
 func unknownEvent(w *simtest.World) {

@@ -1,7 +1,6 @@
 package hsrcpay
 
 import (
-	"mime"
 	"net/http"
 	"slices"
 	"strconv"
@@ -14,6 +13,7 @@ import (
 // webhook is a stored webhook.
 type webhook struct {
 	ID        string    `json:"id"`
+	N         uint64    `json:"n"` // order of creation
 	Account   string    `json:"account"`
 	Mode      string    `json:"mode"` // test or live
 	Endpoint  string    `json:"endpoint"`
@@ -22,17 +22,22 @@ type webhook struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
-// hooks holds them by id; they are found by account, in one data set or in both.
+// hooks holds them by id; they are found by data set and account, and by these and an entry of their events.
 func hooks(tx sims.Tx) sims.Table[webhook] {
 	return sims.TableOf(tx, "webhooks", func(w webhook) []string {
-		return []string{hookKey(w.Mode, w.Account), hookKey(both, w.Account)}
+		keys := []string{hookKey(w.Mode, w.Account)}
+		for _, entry := range w.Events {
+			if key := entryKey(w.Mode, w.Account, entry); !slices.Contains(keys, key) {
+				keys = append(keys, key)
+			}
+		}
+		return keys
 	})
 }
 
-// both is the index key, and the value of policy event_mode, for the two data sets together.
-const both = "both"
-
 func hookKey(mode, account string) string { return mode + "/" + account }
+
+func entryKey(mode, account, entry string) string { return hookKey(mode, account) + "/" + entry }
 
 // hook is a webhook as the provider answers it (webhook-object, secret-shown).
 type hook struct {
@@ -78,7 +83,7 @@ func createWebhook(c *sims.Call) (sims.Reply, error) {
 	if first != nil || err != nil {
 		return replay(first), err
 	}
-	w.ID, w.CreatedAt = "wh_"+c.NewID("webhook").Alphanumeric(24), c.Now
+	w.ID, w.N, w.CreatedAt = "wh_"+c.NewID("webhook").Alphanumeric(24), c.Tx.Next("webhook order"), c.Now
 	if w.Secret == "" {
 		w.Secret = "whsec_" + c.NewID("webhook secret").Alphanumeric(32) // secret-generated
 	}
@@ -95,18 +100,6 @@ func listWebhooks(c *sims.Call) (sims.Reply, error) {
 		list = append(list, wire(c.Env, w))
 	}
 	return sims.Reply{Status: http.StatusOK, Body: success(list)}, nil
-}
-
-// checkBody obeys malformed-json for an empty body, which the kernel would hold against the schema.
-func checkBody(c *sims.Call) error {
-	if c.Operation != "createWebhook" || len(c.Raw) > 0 {
-		return nil
-	}
-	sent := c.Header.Get("Content-Type")
-	if mediaType, _, err := mime.ParseMediaType(sent); err != nil || mediaType != "application/json" {
-		return wrongContentType(sent)
-	}
-	return emptyBody()
 }
 
 // requested is the webhook a valid body asks for; other properties are left where they are (extra-properties).
@@ -129,7 +122,7 @@ func checkEvents(c *sims.Call, names []string) error {
 	}
 	var unknown []int
 	for i, name := range names {
-		known := func(t sims.EventType) bool { return wants(c.Env, name, t.Type) }
+		known := func(t sims.EventType) bool { return slices.Contains(entriesFor(c.Env, t.Type), name) }
 		if !slices.ContainsFunc(c.Catalogue, known) {
 			unknown = append(unknown, i)
 		}
@@ -140,15 +133,18 @@ func checkEvents(c *sims.Call, names []string) error {
 	return nil
 }
 
-// wants obeys delivery-matching and delivery-wildcards.
-func wants(e *sims.Env, entry, eventType string) bool {
-	if entry == eventType {
-		return true
-	}
+// entriesFor lists the entries that ask for an event type (delivery-matching, delivery-wildcards).
+func entriesFor(e *sims.Env, eventType string) []string {
+	entries := []string{eventType}
 	if !e.Policies.Bool("event_wildcards") {
-		return false
+		return entries
 	}
-	return entry == "*" || strings.HasSuffix(entry, ".*") && strings.HasPrefix(eventType, strings.TrimSuffix(entry, "*"))
+	for at, r := range eventType {
+		if r == '.' {
+			entries = append(entries, eventType[:at]+".*")
+		}
+	}
+	return append(entries, "*")
 }
 
 // checkHTTPS obeys https-in-live.

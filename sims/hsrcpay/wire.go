@@ -1,11 +1,9 @@
 package hsrcpay
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/mocksrv/mocksrv/sims"
@@ -99,7 +97,10 @@ func fail(c *sims.Call, f sims.Failure) sims.Reply {
 		reason = f.Message
 	}
 	message, details := title(status), reasons(f.Fields)
-	if f.Kind == sims.Invalid {
+	switch f.Kind {
+	case sims.MissingBody: // as one that is no JSON (malformed-json)
+		details = sims.Object{}
+	case sims.Invalid:
 		status, _ = strconv.Atoi(c.Policies.Enum("validation_status"))
 		message, details = title(http.StatusUnprocessableEntity), violations(f.Fields) // schema
 	}
@@ -142,11 +143,11 @@ func text(f sims.FieldError) string {
 	case "minLength":
 		return "Must not be empty"
 	case "maxLength":
-		return "Must be " + f.Want
+		return "Must be at most " + f.Limit + " characters"
 	case "minItems":
 		return "Must contain at least 1 item"
 	case "maxItems":
-		return "Must contain " + f.Want
+		return "Must contain at most " + f.Limit + " items"
 	case keywordHTTPS:
 		return "HTTPS is required in live mode"
 	case keywordEvent:
@@ -178,93 +179,6 @@ func reasons(fields []sims.FieldError) sims.Object {
 
 func reason(field, text string) []sims.FieldError {
 	return []sims.FieldError{{Field: field, Want: text}}
-}
-
-func missingToken(header string) error {
-	saw := fmt.Sprintf("Authorization: %.12q", header)
-	if header == "" {
-		saw = "no Authorization header"
-	}
-	return sims.Failure{
-		Kind: sims.Unauthorized, Rule: "credentials", Message: "Missing bearer token", Saw: saw, Want: "Authorization: Bearer <token>",
-	}
-}
-
-func invalidToken(rule, token, want string) error {
-	is := kind(token)
-	if is == "" {
-		is = "token of no known kind"
-	}
-	return sims.Failure{
-		Kind: sims.Unauthorized, Rule: rule, Message: "Invalid token", Want: want,
-		Saw: fmt.Sprintf("%s of %d characters, beginning with %.12q", is, len(token), token),
-	}
-}
-
-func expiredToken(saw, want string) error {
-	return sims.Failure{Kind: sims.Unauthorized, Rule: "credentials-jwt", Message: "Token expired", Saw: saw, Want: want}
-}
-
-func noPermission(operation string) error {
-	permission := "account:webhook:read"
-	if operation == "createWebhook" {
-		permission = "account:webhook:create"
-	}
-	return sims.Failure{
-		Kind: sims.Forbidden, Rule: "permission", Message: "Publishable keys cannot access webhooks",
-		Fields: reason("permission", permission), Saw: "a " + publishableKey, Want: "a " + secretKey + " or an " + accessToken,
-	}
-}
-
-func wrongContentType(saw string) error {
-	if saw == "" {
-		saw = "no Content-Type"
-	}
-	return sims.Failure{Kind: sims.WrongContentType, Rule: "content-type", Saw: saw, Want: "application/json"}
-}
-
-func emptyBody() error {
-	return sims.Failure{Kind: sims.Malformed, Rule: "malformed-json", Saw: "no body", Want: "one JSON value in UTF-8"}
-}
-
-func unknownEvents(names []string, unknown []int) error {
-	f := sims.Failure{Kind: sims.Invalid, Rule: "unknown-event", Want: "types of the event catalogue"}
-	saw := make([]string, len(unknown))
-	for i, at := range unknown {
-		f.Fields = append(f.Fields, sims.FieldError{
-			In: "body", Field: "enabled_events." + strconv.Itoa(at), Keyword: keywordEvent, Value: names[at],
-		})
-		saw[i] = strconv.Quote(names[at])
-	}
-	f.Saw = strings.Join(saw, ", ")
-	return f
-}
-
-func httpsRequired(endpoint string) error {
-	return sims.Failure{
-		Kind: sims.Invalid, Rule: "https-in-live", Saw: endpoint + " with a live token", Want: "an https URL, or a test token",
-		Fields: []sims.FieldError{{In: "body", Field: "endpoint", Keyword: keywordHTTPS, Value: endpoint}},
-	}
-}
-
-func wrongAccount(c *sims.Call, saw string) error {
-	f := sims.Failure{
-		Kind: sims.NotFound, Rule: "unknown-account", Message: "Account not found",
-		Saw: fmt.Sprintf("account_id %q", saw), Want: caller(c).Account + ", the account of the token, or none",
-	}
-	if c.Policies.Enum("account_mismatch_status") == "403" {
-		f.Kind, f.Message = sims.Forbidden, "No access to this account"
-	}
-	f.Fields = reason("account_id", f.Message)
-	return f
-}
-
-func keyReused(key, since string) error {
-	return sims.Failure{
-		Kind: sims.Conflict, Rule: "idempotency-conflict", Message: "Idempotency key was used with a different request",
-		Fields: reason("Idempotency-Key", "Already used with a different request"),
-		Saw:    fmt.Sprintf("key %q, used at %s with other content", key, since), Want: "the same content, or another key",
-	}
 }
 
 // date is the provider's form of an instant (timestamps).

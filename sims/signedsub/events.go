@@ -1,7 +1,6 @@
 package signedsub
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,10 +14,8 @@ import (
 // targets obeys delivery-matching: every subscription of the account that asked for the type or for its group.
 func targets(e *sims.Env, event sims.Event) []string {
 	var ids []string
-	for _, s := range subscriptions(e.Tx).All("account/" + eventAccount(e, event)) {
-		if slices.Contains(s.Types, event.Type) || slices.Contains(s.Services, event.Group) {
-			ids = append(ids, s.RequestID)
-		}
+	for _, s := range subscriptions(e.Tx).All(eventKey(eventAccount(e, event), event.Type)) {
+		ids = append(ids, s.RequestID)
 	}
 	return ids
 }

@@ -34,9 +34,9 @@ func accountFormat(w *simtest.World) {
 	for _, operation := range withAccount() {
 		for _, account := range []string{"null", "7", `""`, `"` + hex + `"`, `"0X` + hex + `"`, `"0x` + hex[1:] + `"`, `"0x` + hex + `a"`, `"0x` + hex[1:] + `g"`} {
 			w.Call(operation, simtest.Request{Body: `{"account":` + account + `,"payload":` + payload() + `}`}).
-				Refused(400, "schema").Is(400, badRequest)
+				Refused(400, "account-format").Is(400, badRequest)
 		}
-		w.Call(operation, simtest.Request{Body: `{"payload":` + payload() + `}`}).Refused(400, "schema").Is(400, badRequest)
+		w.Call(operation, simtest.Request{Body: `{"payload":` + payload() + `}`}).Refused(400, "account-format").Is(400, badRequest)
 	}
 	made(w)
 	w.Call(regenerate, simtest.Request{Body: `{"payload":{"requestId":"` + id + `"}}`}).OK()
@@ -106,7 +106,7 @@ func requestIDFormat(w *simtest.World) {
 		"", "x", strings.ReplaceAll(id, "-", ""), "{" + id + "}", id + "0", id[:35], strings.Replace(id, "1", "g", 1), "urn:uuid:" + id, id + " ",
 	} {
 		for _, operation := range withPayload() {
-			call(w, operation, payload("requestId", `"`+wrong+`"`)).Refused(400, "schema").Is(400, badRequest)
+			call(w, operation, payload("requestId", `"`+wrong+`"`)).Refused(400, "request-id-format").Is(400, badRequest)
 		}
 	}
 	upper := `"` + strings.ToUpper(id) + `"`
@@ -121,10 +121,11 @@ func payloadRequired(w *simtest.World) {
 	made(w)
 	for _, operation := range withPayload() {
 		w.Call(operation, simtest.Request{Body: fmt.Sprintf(`{"account":%q}`, w.Credentials["account"])}).
-			Refused(400, "schema").Is(400, badRequest)
-		for _, wrong := range []string{"null", "[]", `"x"`, "7", "{}"} {
-			call(w, operation, wrong).Refused(400, "schema").Is(400, badRequest)
+			Refused(400, "payload-required").Is(400, badRequest)
+		for _, wrong := range []string{"null", "[]", `"x"`, "7"} {
+			call(w, operation, wrong).Refused(400, "payload-required").Is(400, badRequest)
 		}
+		call(w, operation, "{}").Refused(400, "schema").Is(400, badRequest)
 	}
 	call(w, list, "null").OK()
 }
@@ -169,7 +170,7 @@ func serviceTypes(w *simtest.World) {
 		require.Equal(w.T, service == "RECURRENT", len(types) == 0)
 	}
 	for _, service := range []string{"TOP_UP", "invoice", "", "INVOICE_PAID"} {
-		call(w, create, payload("notificationServiceTypes", `["`+service+`"]`)).Refused(400, "schema").Is(400, badRequest)
+		call(w, create, payload("notificationServiceTypes", `["`+service+`"]`)).Refused(400, "service-types").Is(400, badRequest)
 	}
 }
 
@@ -201,11 +202,11 @@ func urls(w *simtest.World) {
 		"", "merchant.example", "/webhooks", "//merchant.example/x", "ftp://merchant.example/", "https://", "https:///x", "http://:80/",
 		"javascript:alert(1)", "https://merchant.example:99999/", "https://merchant example/",
 	} {
-		call(w, create, payload("url", `"`+wrong+`"`)).Refused(400, "schema").Is(400, badRequest)
+		call(w, create, payload("url", `"`+wrong+`"`)).Refused(400, "url").Is(400, badRequest)
 	}
 	made(w)
 	longest := "https://merchant.example/" + strings.Repeat("x", 2048-len("https://merchant.example/"))
-	call(w, change, payload("url", `"`+longest+`x"`)).Is(400, badRequest)
+	call(w, change, payload("url", `"`+longest+`x"`)).Refused(400, "url").Is(400, badRequest)
 	for _, right := range []string{
 		longest, "http://merchant.example", "http://localhost:8080/hook?a=b&c=<d>#e", "http://10.0.0.1/", "http://[::1]:9/x", "HTTPS://Merchant.Example/%7Ex/../y",
 	} {

@@ -40,6 +40,7 @@ func New() *sims.Sim {
 			"regenerateApiKeys":  regenerateAPIKeys,
 		},
 		Fail: fail,
+		Rule: rule,
 
 		Webhooks: webhooks,
 		Delivery: &sims.Delivery{

@@ -16,15 +16,27 @@ type subscription struct {
 	URL       string    `json:"url"`
 	Types     []string  `json:"types"`
 	Services  []string  `json:"services"`
+	Events    []string  `json:"events"` // the types asked for, then those of the chosen groups, each once
 	PublicKey string    `json:"public_key"`
 	SecretKey string    `json:"secret_key"`
 	CreatedAt time.Time `json:"created_at"`
 }
 
-// subscriptions holds them by requestId, which is also the id of the webhook; they are found by account.
+// subscriptions holds them by requestId, which is also the id of the webhook; they are found by account, and by account
+// and event type.
 func subscriptions(tx sims.Tx) sims.Table[subscription] {
-	return sims.TableOf(tx, "subscriptions", func(s subscription) []string { return []string{"account/" + s.Account} })
+	return sims.TableOf(tx, "subscriptions", func(s subscription) []string {
+		keys := []string{accountKey(s.Account)}
+		for _, eventType := range s.Events {
+			keys = append(keys, eventKey(s.Account, eventType))
+		}
+		return keys
+	})
 }
+
+func accountKey(account string) string { return "account/" + account }
+
+func eventKey(account, eventType string) string { return "event/" + account + "/" + eventType }
 
 // channel is a subscription as the provider answers it (channel-object).
 type channel struct {
@@ -75,18 +87,7 @@ func shownTypes(e *sims.Env, s subscription) []string {
 	if e.Policies.Enum("service_types_echo") == "omit" {
 		return s.Types
 	}
-	return deliveredTypes(e, s)
-}
-
-// deliveredTypes are the types asked for, then those of the chosen groups, each once.
-func deliveredTypes(e *sims.Env, s subscription) []string {
-	types := slices.Clone(s.Types)
-	for _, t := range e.Catalogue {
-		if slices.Contains(s.Services, t.Group) && !slices.Contains(s.Types, t.Type) {
-			types = append(types, t.Type)
-		}
-	}
-	return types
+	return s.Events
 }
 
 func listSubscriptions(c *sims.Call) (sims.Reply, error) {
@@ -95,7 +96,7 @@ func listSubscriptions(c *sims.Call) (sims.Reply, error) {
 		return sims.Reply{}, err
 	}
 	list := channelList{}
-	for _, s := range subscriptions(c.Tx).All("account/" + account) {
+	for _, s := range subscriptions(c.Tx).All(accountKey(account)) {
 		list.Subscriptions = append(list.Subscriptions, wire(c.Env, s))
 	}
 	return sims.Reply{Status: http.StatusOK, Body: list}, nil
@@ -204,6 +205,12 @@ func fill(c *sims.Call, s *subscription) {
 	p := payloadOf(c)
 	s.URL, _ = p["url"].(string)
 	s.Types, s.Services = texts(p["notificationEventTypes"]), texts(p["notificationServiceTypes"])
+	s.Events = slices.Clone(s.Types)
+	for _, t := range c.Catalogue {
+		if slices.Contains(s.Services, t.Group) && !slices.Contains(s.Types, t.Type) {
+			s.Events = append(s.Events, t.Type)
+		}
+	}
 }
 
 // checkEventTypes obeys event-types-required and unknown-event-type.
@@ -263,7 +270,7 @@ func webhooks(e *sims.Env) []sims.Webhook {
 	for i, s := range stored {
 		answered := wire(e, s)
 		all[i] = sims.Webhook{
-			ID: s.RequestID, Account: s.Account, URL: s.URL, State: sims.Active, Events: deliveredTypes(e, s),
+			ID: s.RequestID, Account: s.Account, URL: s.URL, State: sims.Active, Events: s.Events,
 			ErrorCount: answered.ErrorCount, CreatedAt: s.CreatedAt, Provider: answered,
 		}
 		if answered.BlockedByErrorCount {

@@ -67,42 +67,6 @@ func fail(_ *sims.Call, f sims.Failure) sims.Reply {
 	return sims.Reply{Status: status, Body: errorBody{ErrorCode: code, Message: message}}
 }
 
-func invalidKey(c *sims.Call, saw string) error {
-	return sims.Failure{
-		Kind: sims.Unauthorized, Rule: "credentials", Code: codeKey, Status: statusOf(c, "error_status_002"),
-		Saw: "Key: " + saw, Want: "the public key of a client of this sandbox",
-	}
-}
-
-func wrongSign(c *sims.Call, rule, saw, want string) error {
-	return sims.Failure{
-		Kind: sims.Unauthorized, Rule: rule, Code: codeSign, Status: statusOf(c, "error_status_003"),
-		Saw: "Sign: " + saw, Want: want + ", the lower-case hex HMAC-SHA512 of the raw body under the client's secret",
-	}
-}
-
-func invalidTimestamp(rule, saw, want string) error {
-	return sims.Failure{Kind: sims.Refused, Rule: rule, Code: codeTimestamp, Status: http.StatusBadRequest, Saw: saw, Want: want}
-}
-
-func badRequest(rule, saw, want string) error {
-	return sims.Failure{Kind: sims.Invalid, Rule: rule, Code: codeBadRequest, Status: http.StatusBadRequest, Saw: saw, Want: want}
-}
-
-func notFound(c *sims.Call, rule, saw, want string) error {
-	return sims.Failure{
-		Kind: sims.NotFound, Rule: rule, Code: codeNotFound, Status: statusOf(c, "error_status_004"), Saw: saw, Want: want,
-	}
-}
-
-func duplicate(rule, requestID string) error {
-	return sims.Failure{
-		Kind: sims.Conflict, Rule: rule, Code: codeDuplicate, Status: http.StatusBadRequest,
-		Message: "IdempotencyKey " + requestID + " already exists",
-		Saw:     "requestId " + requestID + ", which is or was in use", Want: "a requestId that was not used before",
-	}
-}
-
 func statusOf(c *sims.Call, policy string) int {
 	status, _ := strconv.Atoi(c.Policies.Enum(policy))
 	return status

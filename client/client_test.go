@@ -1,0 +1,234 @@
+package client_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/mocksrv/mocksrv"
+	"github.com/mocksrv/mocksrv/client"
+)
+
+// tries is a transport that counts requests and does something before the n-th.
+type tries struct {
+	count  atomic.Int64
+	before int64
+	do     func()
+	next   http.RoundTripper
+}
+
+func (c *tries) RoundTrip(r *http.Request) (*http.Response, error) {
+	if c.count.Add(1) == c.before {
+		c.do()
+	}
+	return c.next.RoundTrip(r)
+}
+
+func newTries(before int64, do func()) *tries {
+	return &tries{before: before, do: do, next: &http.Transport{DisableKeepAlives: true}}
+}
+
+// freePort is an address where nobody listens.
+func freePort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, listener.Close())
+	return listener.Addr().String()
+}
+
+func TestCallsAreRepeatedUntilTheServerListens(t *testing.T) {
+	t.Parallel()
+	address := freePort(t)
+	transport := newTries(3, func() { mocksrv.RunT(t, func(o *mocksrv.Options) { o.Address = address }) })
+	c := client.New("http://"+address+"/", client.WithHTTPClient(&http.Client{Transport: transport}), client.WithStartupWait(time.Minute))
+	made, err := c.CreateSandbox(t.Context(), client.NewSandbox{Name: "early"}) // its body is sent each time
+	require.NoError(t, err)
+	require.Equal(t, "early", made.Name)
+	require.EqualValues(t, 3, transport.count.Load())
+}
+
+func TestWithoutStartupWaitThereIsOneTry(t *testing.T) {
+	t.Parallel()
+	transport := newTries(0, nil)
+	c := client.New("http://"+freePort(t), client.WithHTTPClient(&http.Client{Transport: transport}), client.WithStartupWait(0))
+	require.ErrorIs(t, c.Health(t.Context()), syscall.ECONNREFUSED)
+	require.EqualValues(t, 1, transport.count.Load())
+}
+
+// TestTheContextEndsTheWaitForTheServer: the error used to hide that it was the context.
+func TestTheContextEndsTheWaitForTheServer(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	transport := newTries(2, cancel)
+	c := client.New("http://"+freePort(t), client.WithHTTPClient(&http.Client{Transport: transport}), client.WithStartupWait(time.Minute))
+	require.ErrorIs(t, c.Health(ctx), context.Canceled)
+}
+
+func TestTheContextEndsACall(t *testing.T) {
+	t.Parallel()
+	srv := mocksrv.RunT(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := srv.Control().In("default").Deliveries(ctx, client.DeliveryFilter{Wait: time.Minute})
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestABrokenConnectionIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	var calls atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		calls.Add(1)
+		panic(http.ErrAbortHandler)
+	}))
+	t.Cleanup(server.Close)
+	_, err := client.New(server.URL).CreateSandbox(t.Context(), client.NewSandbox{})
+	require.ErrorContains(t, err, "EOF")
+	require.EqualValues(t, 1, calls.Load())
+}
+
+func TestErrorsAreProblems(t *testing.T) {
+	t.Parallel()
+	srv := mocksrv.RunT(t)
+	_, err := srv.Control().In("default").Emit(t.Context(), client.Event{Sim: "signdsub"})
+	var p client.Problem
+	require.ErrorAs(t, err, &p)
+	require.Equal(t, http.StatusUnprocessableEntity, p.Status)
+	require.Equal(t, "sim", p.Errors[0].Field)
+	require.Equal(t, `invalid request: sim: there is no sim "signdsub"; did you mean "signedsub"?`, err.Error())
+
+	_, err = srv.Control().In("a/../b?c").Get(t.Context())
+	require.ErrorContains(t, err, `there is no sandbox "a/../b?c"`, "the name is escaped")
+	_, err = srv.Control().In("default").Deliveries(t.Context(), client.DeliveryFilter{Wait: time.Millisecond})
+	require.ErrorAs(t, err, &p)
+	require.Equal(t, http.StatusRequestTimeout, p.Status)
+	require.ErrorAs(t, srv.Control().In("default").Delete(t.Context()), &p)
+	require.Equal(t, http.StatusConflict, p.Status)
+}
+
+func TestAnswersOfOthersBecomeProblemsToo(t *testing.T) {
+	t.Parallel()
+	answer := func(status int, body string) *client.Client {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, body)
+		}))
+		t.Cleanup(server.Close)
+		return client.New(server.URL)
+	}
+	require.Equal(t, client.Problem{Title: "Bad Gateway", Status: 502, Detail: "<h1>proxy</h1>"}, answer(502, " <h1>proxy</h1>\n").Health(t.Context()))
+	require.Equal(t, client.Problem{Title: "Forbidden", Status: 403, Detail: `{"a":1}`}, answer(403, `{"a":1}`).Health(t.Context()))
+	_, err := answer(200, "<h1>hello</h1>").Sims(t.Context())
+	require.ErrorContains(t, err, "client: decode the answer of GET v1/sims")
+}
+
+func TestTheTokenIsSent(t *testing.T) {
+	t.Parallel()
+	srv := mocksrv.RunT(t, func(o *mocksrv.Options) { o.ControlToken = "secret" })
+	_, err := client.New(srv.URL(), client.WithToken("secret")).Sims(t.Context())
+	require.NoError(t, err)
+	_, err = client.New(srv.URL()).Sims(t.Context())
+	require.ErrorContains(t, err, "control token required")
+}
+
+// TestEveryCall makes each call once; that its answers decode into the types without a rest is proven by the contract
+// test of the control API.
+func TestEveryCall(t *testing.T) {
+	t.Parallel()
+	ctx, srv := t.Context(), mocksrv.RunT(t)
+	c := srv.Control()
+	must := func(err error) { t.Helper(); require.NoError(t, err) }
+	must(c.Health(ctx))
+	sims, err := c.Sims(ctx)
+	must(err)
+	require.NotEmpty(t, sims.Sims)
+	seed := int64(7)
+	made, err := c.CreateSandbox(ctx, client.NewSandbox{Name: "a", Seed: &seed, Clock: []byte(`"2026-01-08T10:30:00Z"`), Policies: map[string]any{"signedsub.block_limit": 1}})
+	must(err)
+	list, err := c.Sandboxes(ctx)
+	must(err)
+	require.Len(t, list.Sandboxes, 2)
+	s := c.In("a")
+	got, err := s.Get(ctx)
+	must(err)
+	require.Equal(t, made, got)
+	changed, err := s.SetPolicies(ctx, map[string]any{"signedsub.block_limit": nil})
+	must(err)
+	require.Empty(t, changed.Policies)
+	clock, err := s.Clock(ctx)
+	must(err)
+	require.Equal(t, made.Clock, clock)
+	skew := "-1s"
+	clock, err = s.SetClock(ctx, client.ClockChange{Skew: &skew, Edge: "world"})
+	must(err)
+	require.Equal(t, []string{"-1s", "world", "frozen"}, []string{clock.Skew, clock.Edge, clock.Mode})
+	until := clock.Now.Add(time.Hour)
+	moved, err := s.Advance(ctx, client.Advance{To: &until})
+	must(err)
+	require.Equal(t, until, moved.Now)
+	deliver(t, s, srv.Client(), made.Sims["hsrcpay"])
+	reset, err := s.Reset(ctx)
+	must(err)
+	require.Equal(t, made, reset)
+	must(s.Delete(ctx))
+}
+
+// deliver makes the calls that are about webhooks.
+func deliver(t *testing.T, s *client.SandboxClient, provider *http.Client, sim client.SandboxSim) {
+	t.Helper()
+	ctx := t.Context()
+	shop := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	t.Cleanup(shop.Close)
+	hook(t, provider, sim, shop.URL)
+	webhooks, err := s.Webhooks(ctx, "hsrcpay")
+	require.NoError(t, err)
+	require.Len(t, webhooks.Webhooks, 1)
+	emitted, err := s.Emit(ctx, client.Event{Sim: "hsrcpay", Type: "payment.succeeded", Data: map[string]any{"amount": 5}})
+	require.NoError(t, err)
+	filter := client.DeliveryFilter{
+		Sim: "hsrcpay", State: "delivered", Webhook: webhooks.Webhooks[0].ID, Event: emitted.ID, Type: "payment.succeeded", Wait: time.Minute, Count: 1,
+	}
+	deliveries, err := s.Deliveries(ctx, filter)
+	require.NoError(t, err)
+	require.Len(t, deliveries.Deliveries, 1)
+	sent := deliveries.Deliveries[0]
+	comparison, err := s.Compare(ctx, sent.ID, client.SignatureClaim{Attempt: 1, Signature: sent.Attempts[0].Signature.Value})
+	require.NoError(t, err)
+	require.Equal(t, "match", comparison.Findings[0].Cause)
+	_, err = s.Redeliver(ctx, sent.ID)
+	require.NoError(t, err)
+	unblocked, err := s.Unblock(ctx, webhooks.Webhooks[0].ID)
+	require.NoError(t, err)
+	require.Zero(t, unblocked.Redelivered)
+	journal, err := s.Journal(ctx, client.JournalFilter{Sim: "hsrcpay", Operation: webhooks.Webhooks[0].Sim, Direction: "all", Rule: "x", Since: "0", Status: 200, Limit: 1})
+	require.NoError(t, err)
+	require.Empty(t, journal.Exchanges)
+	journal, err = s.Journal(ctx, client.JournalFilter{Direction: "all", Limit: 1})
+	require.NoError(t, err)
+	require.Len(t, journal.Exchanges, 1)
+}
+
+// hook stores a webhook for every payment event.
+func hook(t *testing.T, provider *http.Client, sim client.SandboxSim, to string) {
+	t.Helper()
+	body := `{"endpoint":"` + to + `","enabled_events":["payment.*"]}`
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, sim.BaseURL+"/v1/webhooks/", strings.NewReader(body))
+	require.NoError(t, err)
+	req.Header.Set("Authorization", "Bearer "+sim.Credentials["secret_key"])
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := provider.Do(req)
+	require.NoError(t, err)
+	answer, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Less(t, resp.StatusCode, 300, "%s", answer)
+}

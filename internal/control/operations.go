@@ -1,0 +1,69 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/mocksrv/mocksrv/client"
+	"github.com/mocksrv/mocksrv/internal/engine"
+)
+
+func (a *API) metrics(c *call) (int, any, error) {
+	contentType, data, err := a.options.Metrics(c.Header.Get("Accept"))
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, text{contentType: contentType, data: data}, nil
+}
+
+// noMetrics is what a server has that keeps none.
+func noMetrics(string) (string, []byte, error) { return "text/plain; charset=utf-8", nil, nil }
+
+// Elsewhere answers calls at an address that is the providers' alone, because the control API has one of its own. Only
+// health is answered there, too.
+func (a *API) Elsewhere(w http.ResponseWriter, r *http.Request) {
+	if r.URL.EscapedPath() == Prefix+"health" {
+		a.ServeHTTP(w, r)
+		return
+	}
+	writeProblem(w, client.Problem{
+		Title: "no such route", Status: http.StatusNotFound,
+		Detail: "the control API of this server has an address of its own (--control-listen); here are the providers",
+	})
+}
+
+// The bounds of an idle time.
+const (
+	minIdle = time.Second
+	maxIdle = 365 * 24 * time.Hour
+)
+
+// readIdle reads when a sandbox expires. 0: never.
+func readIdle(word string) (time.Duration, error) {
+	idle, err := time.ParseDuration(word)
+	if err != nil || idle != 0 && (idle < minIdle || idle > maxIdle) {
+		return 0, invalid("idle", fmt.Sprintf("%q is no duration such as \"10m\", of at least 1s and at most a year; \"0s\" is never", shorten(word)))
+	}
+	return idle, nil
+}
+
+// Expire deletes the sandboxes that are idle at an instant of the machine's clock and returns their names.
+func (a *API) Expire(now time.Time) []string {
+	var names []string
+	for _, s := range a.engine.Expire(now) {
+		a.end(s)
+		names = append(names, s.Name)
+	}
+	return names
+}
+
+// end frees what a sandbox that was deleted still holds.
+func (a *API) end(s *engine.Sandbox) {
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = s.Clock.Stop(over) // no alarm fires, no timer keeps the sandbox; what is under way is not waited for
+	a.deliveries.Forget(s) // again, for those who waited while it went away
+	a.receivers.forget(s)
+}

@@ -1,0 +1,137 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/mocksrv/mocksrv/internal/clock"
+	"github.com/mocksrv/mocksrv/internal/store"
+	"github.com/mocksrv/mocksrv/sims"
+)
+
+// SnapshotVersion is the version of the form of a Snapshot.
+const SnapshotVersion = 1
+
+// ErrSnapshot refuses a snapshot that cannot be restored.
+var ErrSnapshot = errors.New("the snapshot cannot be restored")
+
+// Snapshot is a sandbox as plain data: everything its future answers depend on. The journal is not part of it.
+type Snapshot struct {
+	Version     int                         `json:"version"`
+	Origin      string                      `json:"origin"` // the sandbox name that ids derive from
+	Seed        int64                       `json:"seed"`
+	Clock       SnapshotClock               `json:"clock"`
+	Policies    map[string]any              `json:"policies"`
+	Calls       uint64                      `json:"calls"` // requests so far
+	Credentials map[string]sims.Credentials `json:"credentials"`
+	State       store.State                 `json:"state"`
+}
+
+// SnapshotClock is the clock of a Snapshot, in the words of the control API.
+type SnapshotClock struct {
+	Mode clock.Mode `json:"mode"`
+	Now  string     `json:"now"` // RFC 3339 with nanoseconds
+	Edge clock.Edge `json:"edge"`
+	Skew string     `json:"skew"`
+}
+
+func snapshotClock(s clock.Setting) SnapshotClock {
+	return SnapshotClock{Mode: s.Mode, Now: s.Now.Format(time.RFC3339Nano), Edge: s.Edge, Skew: s.Skew.String()}
+}
+
+func (c SnapshotClock) setting() (clock.Setting, error) {
+	now, err := time.Parse(time.RFC3339Nano, c.Now)
+	if err != nil {
+		return clock.Setting{}, fmt.Errorf("%w: clock.now %q is no RFC 3339 instant", ErrSnapshot, c.Now)
+	}
+	skew, err := time.ParseDuration(c.Skew)
+	if err != nil {
+		return clock.Setting{}, fmt.Errorf("%w: clock.skew %q is no duration", ErrSnapshot, c.Skew)
+	}
+	setting := clock.Setting{Mode: c.Mode, Now: now, Edge: c.Edge, Skew: skew}
+	if !setting.Valid() {
+		return clock.Setting{}, fmt.Errorf("%w: clock.mode %q, clock.edge %q", ErrSnapshot, c.Mode, c.Edge)
+	}
+	return setting, nil
+}
+
+// Snapshot returns the sandbox as plain data.
+func (s *Sandbox) Snapshot() (Snapshot, error) {
+	credentials := make(map[string]sims.Credentials, len(s.engine.providers))
+	for _, p := range s.engine.providers {
+		credentials[p.Name] = s.Credentials(p.Name)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	state, err := s.Export()
+	if err != nil {
+		return Snapshot{}, err
+	}
+	id := s.identity.Load()
+	return Snapshot{
+		Version: SnapshotVersion, Origin: id.origin, Seed: id.seed, Clock: snapshotClock(s.Clock.Setting()), Policies: s.ChangedPolicies(),
+		Calls: s.calls.Load(), Credentials: credentials, State: state,
+	}, nil
+}
+
+// Restore makes the sandbox what the snapshot says: from now on it answers as that one would have. Deliveries that wait
+// are taken up. The journal stays. Nothing changes when the snapshot is not valid.
+func (s *Sandbox) Restore(snap Snapshot) error {
+	if snap.Version != SnapshotVersion {
+		return fmt.Errorf("%w: it has version %d, this server reads version %d", ErrSnapshot, snap.Version, SnapshotVersion)
+	}
+	setting, err := snap.Clock.setting()
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	policies, err := s.parsePolicies(nil, snap.Policies)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrSnapshot, err)
+	}
+	if err := s.checkRows(snap.State); err != nil {
+		return err
+	}
+	s.engine.outbox.Forget(s)
+	s.identity.Store(s.engine.identity(snap.Seed, snap.Origin))
+	s.policies.Store(&policies)
+	s.calls.Store(snap.Calls)
+	if err := s.Import(snap.State); err != nil {
+		return err
+	}
+	s.adopt(snap.Credentials)
+	s.Clock.Set(setting)
+	return s.engine.outbox.Resume(s)
+}
+
+// adopt takes over credentials that are complete.
+func (s *Sandbox) adopt(credentials map[string]sims.Credentials) {
+	s.credentials, s.revealed = map[string]sims.Credentials{}, map[string]bool{}
+	for _, p := range s.engine.providers {
+		s.credentials[p.Name], s.revealed[p.Name] = maps.Clone(credentials[p.Name]), true
+	}
+}
+
+// checkRows refuses a state whose rows the providers could not read, by having each provider list its webhooks on a
+// trial copy.
+func (s *Sandbox) checkRows(state store.State) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %v", ErrSnapshot, p)
+		}
+	}()
+	trial := store.NewMemory()
+	trial.Create(s.Name)
+	if err := trial.Import(s.Name, state); err != nil {
+		return fmt.Errorf("%w: %w", ErrSnapshot, err)
+	}
+	return trial.View(s.Name, func(tx store.Tx) error {
+		for _, p := range s.engine.providers {
+			p.Webhooks(s.Env(p, tx))
+		}
+		return s.engine.outbox.Check(tx)
+	})
+}

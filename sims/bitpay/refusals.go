@@ -1,0 +1,105 @@
+package bitpay
+
+import (
+	"net/http"
+
+	"github.com/mocksrv/mocksrv/sims"
+)
+
+// rule names the ledger entry of what the engine found: that of the violation which is reported (check-order).
+func rule(c *sims.Call, f sims.Failure) string {
+	switch {
+	case f.Kind == sims.MissingBody:
+		return "malformed-json"
+	case f.Rule != "schema":
+		return ""
+	case c.Operation == "generateToken":
+		return "mandatory-parameter"
+	}
+	first := reported(f)
+	text, _ := first.Value.(string)
+	switch {
+	case first.Field == "webhookId":
+		return "unknown-webhook"
+	case first.Field == "eventType" && text != "":
+		return "event-types"
+	case first.Field == "url":
+		return urlRule(c, first, text)
+	case first.Field == "status" && first.Value != nil:
+		return statusRule(c, first)
+	}
+	return ""
+}
+
+func urlRule(c *sims.Call, first sims.FieldError, text string) string {
+	switch {
+	case first.Keyword == "maxLength":
+		return "url-length"
+	case first.Keyword == "required" && c.Operation == "updateWebhook":
+		return "url-required"
+	case text != "":
+		return "url-format"
+	}
+	return ""
+}
+
+func statusRule(c *sims.Call, first sims.FieldError) string {
+	switch {
+	case !numeric(first):
+		return "numeric"
+	case c.Operation == "listWebhooks":
+		return "list-status"
+	}
+	return "status-put"
+}
+
+func unauthorized(saw string) error {
+	return sims.Failure{
+		Kind: sims.Unauthorized, Rule: "credentials", Saw: saw,
+		Want: headerToken + " with a token that was issued in this sandbox and has not expired",
+	}
+}
+
+func malformedKey(saw string) error {
+	return sims.Failure{
+		Kind: sims.Unauthorized, Rule: "api-key-format", Code: codeKeyFormat, Status: http.StatusUnauthorized,
+		Message: "API-key format invalid.",
+		Saw:     headerAPIKey + ": " + saw, Want: "16 to 128 letters, digits, hyphens and underscores",
+	}
+}
+
+func unknownKey(saw string) error {
+	return sims.Failure{
+		Kind: sims.Unauthorized, Rule: "api-key-unknown", Code: codeKeyUnknown, Status: http.StatusUnauthorized,
+		Message: "Invalid API-key, IP, or permissions for action.",
+		Saw:     headerAPIKey + ": " + saw, Want: "the api_key of this sandbox",
+	}
+}
+
+func outsideWindow(rule, message, saw, want string) error {
+	return sims.Failure{
+		Kind: sims.Refused, Rule: rule, Code: codeTimestamp, Status: http.StatusBadRequest, Message: message, Saw: saw, Want: want,
+	}
+}
+
+func wrongSignature(saw, want, timestamp string) error {
+	return sims.Failure{
+		Kind: sims.Unauthorized, Rule: "token-signature", Code: codeSignature, Status: http.StatusBadRequest,
+		Message: "Signature for this request is not valid.",
+		Saw:     "signature=" + saw, Want: want + ", the HMAC-SHA256 of timestamp=" + timestamp + " under the api_secret",
+	}
+}
+
+func invalid(rule, name, saw, want string) error {
+	return sims.Failure{
+		Kind: sims.Invalid, Rule: rule, Code: codeInvalid, Status: http.StatusBadRequest,
+		Message: "Parameter " + name + " is invalid", Saw: name + " " + saw, Want: want,
+	}
+}
+
+func repeated(saw, want string) error {
+	return sims.Failure{
+		Kind: sims.Conflict, Rule: "duplicate", Code: codeRepeated, Status: http.StatusBadRequest,
+		Message: "Repeated submit request", Saw: saw, Want: want,
+	}
+}

@@ -1,0 +1,73 @@
+package signedsub
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/mocksrv/mocksrv/sims"
+)
+
+// rule names the ledger entry of what the engine found: that of the field, where all violations have the same.
+func rule(_ *sims.Call, f sims.Failure) string {
+	switch {
+	case f.Kind == sims.MissingBody:
+		return "malformed-json"
+	case f.Rule != "schema":
+		return ""
+	}
+	return f.Closest(ruleOf)
+}
+
+// ruleOf is the entry of one violation; inside the payload, what is missing or of another type stays with schema.
+func ruleOf(field sims.FieldError) string {
+	_, isText := field.Value.(string)
+	switch {
+	case field.Field == "account":
+		return "account-format"
+	case field.Field == "payload":
+		return "payload-required"
+	case field.Field == "payload.requestId" && isText:
+		return "request-id-format"
+	case field.Field == "payload.url" && isText:
+		return "url"
+	case strings.HasPrefix(field.Field, "payload.notificationServiceTypes.") && isText:
+		return "service-types"
+	}
+	return ""
+}
+
+func invalidKey(c *sims.Call, saw string) error {
+	return sims.Failure{
+		Kind: sims.Unauthorized, Rule: "credentials", Code: codeKey, Status: statusOf(c, "error_status_002"),
+		Saw: "Key: " + saw, Want: "the public key of a client of this sandbox",
+	}
+}
+
+func wrongSign(c *sims.Call, rule, saw, want string) error {
+	return sims.Failure{
+		Kind: sims.Unauthorized, Rule: rule, Code: codeSign, Status: statusOf(c, "error_status_003"),
+		Saw: "Sign: " + saw, Want: want + ", the lower-case hex HMAC-SHA512 of the raw body under the client's secret",
+	}
+}
+
+func invalidTimestamp(rule, saw, want string) error {
+	return sims.Failure{Kind: sims.Refused, Rule: rule, Code: codeTimestamp, Status: http.StatusBadRequest, Saw: saw, Want: want}
+}
+
+func badRequest(rule, saw, want string) error {
+	return sims.Failure{Kind: sims.Invalid, Rule: rule, Code: codeBadRequest, Status: http.StatusBadRequest, Saw: saw, Want: want}
+}
+
+func notFound(c *sims.Call, rule, saw, want string) error {
+	return sims.Failure{
+		Kind: sims.NotFound, Rule: rule, Code: codeNotFound, Status: statusOf(c, "error_status_004"), Saw: saw, Want: want,
+	}
+}
+
+func duplicate(rule, requestID string) error {
+	return sims.Failure{
+		Kind: sims.Conflict, Rule: rule, Code: codeDuplicate, Status: http.StatusBadRequest,
+		Message: "IdempotencyKey " + requestID + " already exists",
+		Saw:     "requestId " + requestID + ", which is or was in use", Want: "a requestId that was not used before",
+	}
+}
