@@ -11,15 +11,13 @@ package mocksrv
 
 import (
 	"bytes"
-	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mocksrv/mocksrv/client"
@@ -27,6 +25,7 @@ import (
 	"github.com/mocksrv/mocksrv/internal/control"
 	"github.com/mocksrv/mocksrv/internal/delivery"
 	"github.com/mocksrv/mocksrv/internal/engine"
+	"github.com/mocksrv/mocksrv/internal/metrics"
 	"github.com/mocksrv/mocksrv/internal/receiver"
 	"github.com/mocksrv/mocksrv/sims/all"
 )
@@ -44,6 +43,8 @@ type Options struct {
 	EdgeWorld bool
 	// Address is where RunT and Start listen. "": a free port on the loopback interface.
 	Address string
+	// ControlAddress is where the control API listens. "": where the providers do, under /_mocksrv/.
+	ControlAddress string
 	// NoListener opens no port: requests go through Server.Client only.
 	NoListener bool
 	// AllowPublicDelivery lets deliveries go to public addresses, too.
@@ -54,6 +55,11 @@ type Options struct {
 	ControlHosts []string
 	// MaxSandboxes bounds the sandboxes. 0: a generous default.
 	MaxSandboxes int
+	// SandboxIdle is how long, in real time, a sandbox may be unused before it expires, unless it says otherwise. 0: it
+	// never does.
+	SandboxIdle time.Duration
+	// MaxConnections bounds the open connections of each listener. 0: DefaultMaxConnections.
+	MaxConnections int
 	// Version is what deliveries say in User-Agent.
 	Version string
 	// Log receives what an operator wants to know. Nil: nothing is logged.
@@ -67,9 +73,11 @@ type Server struct {
 	control    *control.API
 	sandbox    *engine.Sandbox
 	options    Options
-	http       *http.Server
-	listener   net.Listener
-	served     chan error
+	metrics    *metrics.Metrics
+	active     atomic.Int64 // requests under way
+
+	providerEnd *endpoint // nil before Start
+	controlEnd  *endpoint // nil: the control API is where the providers are
 }
 
 //nolint:gochecknoglobals // the documents are read once in a process, not once for each of hundreds of test servers
@@ -96,8 +104,11 @@ func New(o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	e, err := engine.New(engine.Options{
-		Providers: providers, Default: engine.SandboxConfig{Seed: o.Seed, Clock: o.clock()}, MaxSandboxes: o.MaxSandboxes, Log: o.Log,
+	s := &Server{options: o}
+	s.metrics = metrics.New(s.gauges)
+	s.engine, err = engine.New(engine.Options{
+		Providers: providers, Default: engine.SandboxConfig{Seed: o.Seed, Clock: o.clock()}, MaxSandboxes: o.MaxSandboxes,
+		Observe: s.answered, Log: o.Log,
 	})
 	if err != nil {
 		return nil, err
@@ -110,14 +121,14 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := delivery.New(e, delivery.Options{
-		AllowPublic: o.AllowPublicDelivery, UserAgent: "mocksrv/" + version, Trust: ca.Certificate, Log: o.Log,
+	s.dispatcher = delivery.New(s.engine, delivery.Options{
+		AllowPublic: o.AllowPublicDelivery, UserAgent: "mocksrv/" + version, Trust: ca.Certificate, Observe: s.attempted, Log: o.Log,
 	})
-	sandbox, _ := e.Sandbox(DefaultSandbox)
-	s := &Server{
-		engine: e, dispatcher: d, sandbox: sandbox, options: o,
-		control: control.New(e, d, control.Options{Token: o.ControlToken, AllowHosts: o.ControlHosts, Seed: o.Seed, CA: ca}),
-	}
+	s.sandbox, _ = s.engine.Sandbox(DefaultSandbox)
+	s.control = control.New(s.engine, s.dispatcher, control.Options{
+		Token: o.ControlToken, AllowHosts: o.ControlHosts, Seed: o.Seed, CA: ca, Idle: o.SandboxIdle,
+		Metrics: s.metrics.Scrape, ProviderHost: s.providerHost,
+	})
 	return s, nil
 }
 
@@ -134,8 +145,14 @@ func (o Options) clock() clock.Setting {
 
 // ServeHTTP implements http.Handler: the control API under /_mocksrv/, the providers everywhere else.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.active.Add(1)
+	defer s.active.Add(-1)
 	_, isProvider := s.engine.ForHost(r.Host)
 	if !isProvider && strings.HasPrefix(r.URL.Path, control.Prefix) {
+		if s.controlEnd != nil {
+			s.control.Elsewhere(w, r)
+			return
+		}
 		s.control.ServeHTTP(w, r)
 		return
 	}
@@ -144,69 +161,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Limits of the HTTP server.
-const (
-	readHeaderTimeout = 5 * time.Second
-	readTimeout       = 30 * time.Second
-	idleTimeout       = 2 * time.Minute
-	maxHeader         = 64 << 10
-)
-
-// Start opens the listener and serves in the background.
-func (s *Server) Start() error {
-	address := s.options.Address
-	if address == "" {
-		address = "127.0.0.1:0"
-	}
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		return fmt.Errorf("listen on %s: %w", address, err)
-	}
-	s.listener = listener
-	s.http = &http.Server{
-		Handler: s, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
-		ErrorLog: slog.NewLogLogger(s.options.Log.Handler(), slog.LevelDebug),
-	}
-	s.served = make(chan error, 1)
-	go func() { s.served <- s.http.Serve(listener) }()
-	return nil
-}
-
-// Stopped is what was left when a server stopped.
-type Stopped = delivery.Left
-
-// Stop ends the server: no new requests, attempts under way may finish until ctx ends.
-func (s *Server) Stop(ctx context.Context) (Stopped, error) {
-	var err error
-	s.control.Interrupt()
-	if s.http != nil {
-		if err = s.http.Shutdown(ctx); err != nil {
-			_ = s.http.Close()
-		}
-		if served := <-s.served; !errors.Is(served, http.ErrServerClosed) {
-			err = errors.Join(err, served)
-		}
-	}
-	left := s.dispatcher.Stop(ctx)
-	s.control.Close()
-	return left, err
-}
-
-// URL is where the server is reached: http://127.0.0.1:port. Without a listener it is a name that only Client knows.
-func (s *Server) URL() string {
-	if s.listener == nil {
-		return "http://mocksrv"
-	}
-	host, port, err := net.SplitHostPort(s.listener.Addr().String())
-	if err == nil && (host == "::" || host == "0.0.0.0") {
-		return "http://127.0.0.1:" + port
-	}
-	return "http://" + s.listener.Addr().String()
-}
-
 // Client returns an HTTP client that reaches the server, with or without a listener.
 func (s *Server) Client() *http.Client {
-	if s.listener == nil {
+	if s.providerEnd == nil {
 		return &http.Client{Transport: inProcess{handler: s}}
 	}
 	return &http.Client{}
@@ -258,5 +215,5 @@ func (s *Server) Credentials(sim string) map[string]string { return s.sandbox.Cr
 
 // Control returns a typed client of the control API.
 func (s *Server) Control() *client.Client {
-	return client.New(s.URL(), client.WithHTTPClient(s.Client()), client.WithToken(s.options.ControlToken))
+	return client.New(s.ControlURL(), client.WithHTTPClient(s.Client()), client.WithToken(s.options.ControlToken))
 }

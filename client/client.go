@@ -38,7 +38,8 @@ func WithStartupWait(d time.Duration) Option { return func(cl *Client) { cl.wait
 
 // New returns a client for a server such as http://127.0.0.1:8080.
 func New(server string, options ...Option) *Client {
-	c := &Client{base: strings.TrimSuffix(server, "/") + "/_mocksrv/", http: http.DefaultClient, wait: 10 * time.Second}
+	direct := &http.Client{Transport: &http.Transport{IdleConnTimeout: time.Minute}} // no proxy from the environment
+	c := &Client{base: strings.TrimSuffix(server, "/") + "/_mocksrv/", http: direct, wait: 10 * time.Second}
 	for _, option := range options {
 		option(c)
 	}

@@ -67,8 +67,7 @@ func ExampleProblem() {
 	defer server.Close()
 
 	_, err := client.New(server.URL).In("default").SetPolicies(context.Background(), map[string]any{"signedsub.blok_limit": 3})
-	var problem client.Problem
-	if errors.As(err, &problem) {
+	if problem, ok := errors.AsType[client.Problem](err); ok {
 		fmt.Println(problem.Status, problem.Title)
 		fmt.Println(problem.Errors[0].Field)
 		fmt.Println(problem.Errors[0].Detail)

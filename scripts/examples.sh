@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds mocksrv and runs the example tests of examples/node, examples/python and examples/shell against it, each the way
-# its ecosystem does (go test runs the one in Go). Prints one line for each, and the whole output of one that fails.
+# Builds mocksrv and runs the example tests of examples/node, examples/python and examples/shell against it, each the
+# way its ecosystem does (go test runs the one in Go). Prints one line for each, and the whole output of one that fails.
 # Exits with 1 when one failed or left a process behind, with 2 when a program is missing.
 #
 #   scripts/examples.sh

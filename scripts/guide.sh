@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Executes docs/guide-deliveries.md: every ```sh block in order, in one shell, against a fresh server, in an empty folder.
-# A ```text block after it is what it must have printed; … stands for anything. Ends at the first command that fails.
+# Executes docs/guide-deliveries.md, or another guide: every ```sh block in order, in one shell, in an empty folder,
+# against a fresh server. A ```text block after it is what it must have printed; … stands for anything. Ends at the first
+# command that fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 guide=$PWD/${1:-docs/guide-deliveries.md}
@@ -14,13 +15,14 @@ server_pid=
 stop() {
   if [ -n "$server_pid" ]; then
     kill "$server_pid" 2>/dev/null || true
-    wait "$server_pid" || true
+    wait "$server_pid" 2>/dev/null || true
   fi
   rm -rf "$work"
 }
 trap stop EXIT
 trap 'exit 130' INT TERM
 go build -o "$work/mocksrv" ./cmd/mocksrv
+: >"$work/out" # it is looked at before the server may have opened it
 "$work/mocksrv" serve --listen 127.0.0.1:0 --clock 2026-01-08T10:30:00Z >"$work/out" 2>"$work/err" &
 server_pid=$!
 for _ in $(seq 600); do

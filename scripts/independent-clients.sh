@@ -13,13 +13,14 @@ server_pid=
 stop() {
   if [ -n "$server_pid" ]; then
     kill "$server_pid" 2>/dev/null || true
-    wait "$server_pid" || true
+    wait "$server_pid" 2>/dev/null || true
   fi
   rm -rf "$work"
 }
 trap stop EXIT
 trap 'exit 130' INT TERM
 go build -o "$work/mocksrv" ./cmd/mocksrv
+: >"$work/out" # it is looked at before the server may have opened it
 "$work/mocksrv" serve --listen 127.0.0.1:0 --clock 2026-01-08T10:30:00Z >"$work/out" 2>"$work/err" &
 server_pid=$!
 for _ in $(seq 600); do

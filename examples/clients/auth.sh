@@ -49,19 +49,21 @@ call login 200 "$bts/auth/login" "${json[@]}" \
   -d "$(jq -n --arg l "$(credential bts login)" --arg p "$(credential bts password)" '{login:$l,password:$p}')"
 token=$(field .data.access_token)
 call accepted 200 -X GET "$bts/v1/webhook/webhook-config" "${json[@]}" -H "Authorization: Bearer $token" -d "$hook"
-call refused 401 -X GET "$bts/v1/webhook/webhook-config" "${json[@]}" -H "Authorization: Bearer ${token%????}AAAA" -d "$hook"
+forged=${token%????}AAAA
+call refused 401 -X GET "$bts/v1/webhook/webhook-config" "${json[@]}" -H "Authorization: Bearer $forged" -d "$hook"
 explain bts
 
 echo "VelaFi: an HMAC over the timestamp gives a token"
 bitpay=$base/bitpay/v2
 timestamp=$(date +%s)000
+key=(-H "X-BH-APIKEY: $(credential bitpay api_key)")
 signature=$(printf 'timestamp=%s' "$timestamp" | hmac sha256 "$(credential bitpay api_secret)")
-call token 200 "$bitpay/token/generate?timestamp=$timestamp&signature=$signature" -H "X-BH-APIKEY: $(credential bitpay api_key)"
+call token 200 "$bitpay/token/generate?timestamp=$timestamp&signature=$signature" "${key[@]}"
 token=$(field .data.token)
 call accepted 200 "$bitpay/webhooks" -H "X-BH-TOKEN: $token"
 stale=$((timestamp - 60000))
 signature=$(printf 'timestamp=%s' "$stale" | hmac sha256 "$(credential bitpay api_secret)")
-call refused 400 "$bitpay/token/generate?timestamp=$stale&signature=$signature" -H "X-BH-APIKEY: $(credential bitpay api_key)"
+call refused 400 "$bitpay/token/generate?timestamp=$stale&signature=$signature" "${key[@]}"
 explain bitpay
 
 echo "Bankly: client credentials give a token with scopes"
@@ -70,8 +72,9 @@ call token 200 "$bankly/oauth2/token" -d grant_type=client_credentials -d "clien
   --data-urlencode 'scope=webhook.read'
 bearer=(-H "Authorization: Bearer $(field .access_token)" -H 'api-version: 1.0')
 call accepted 200 "$bankly/webhooks/configurations" "${bearer[@]}"
-call refused 403 "$bankly/webhooks/configurations" "${bearer[@]}" -H 'Content-Type: application/json' \
-  -d '{"name":"n","eventName":"TED_CASH_IN_WAS_CLEARED","context":"Ted","uri":"http://127.0.0.1:9/","privateKey":"NTRl","publicKey":"MGE4"}'
+call refused 403 "$bankly/webhooks/configurations" "${bearer[@]}" -H 'Content-Type: application/json' -d '{
+  "name":"ted","eventName":"TED_CASH_IN_WAS_CLEARED","context":"Ted","uri":"http://127.0.0.1:9/",
+  "privateKey":"NTRl","publicKey":"MGE4"}'
 explain bankly
 
 echo "Calypso: every body is signed"

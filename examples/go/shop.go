@@ -101,8 +101,8 @@ func (s *Shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	// The same event may come again; event.id tells. It is done when the order is safe, not before: anything but 2xx
-	// lets HSRCPAY try again.
+	// The same event may come again; event.id tells. It is done when the order is safe, not before: after a 500
+	// HSRCPAY tries again.
 	if !s.seen[e.ID] {
 		payment := e.Data.Object
 		if err := s.Save(payment.Metadata.OrderID, payment.Amount); err != nil {
@@ -115,8 +115,8 @@ func (s *Shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// genuine checks "t=<unix seconds>,v1=<hex>", an HMAC-SHA256 over the time, a dot and the raw body. HSRCPAY's pages show
-// one signature over the raw body; its form is the simulator's assumption (mocksrv ledger, delivery-signature).
+// genuine checks "t=<unix seconds>,v1=<hex>", an HMAC-SHA256 over the time, a dot and the raw body. HSRCPAY's pages
+// show one signature over the raw body; its form is the simulator's assumption (mocksrv ledger, delivery-signature).
 func (s *Shop) genuine(signature string, body []byte) bool {
 	parts := map[string]string{}
 	for part := range strings.SplitSeq(signature, ",") {

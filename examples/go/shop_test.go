@@ -16,7 +16,7 @@ import (
 	shop "github.com/mocksrv/mocksrv/examples/go"
 )
 
-// world is a provider of the test's own, and an app that is registered there. The app's clock is the provider's, frozen.
+// world is a provider of the test's own and an app that is registered there, both with one clock, which is frozen.
 type world struct {
 	provider *mocksrv.Server
 	shop     *shop.Shop
@@ -26,7 +26,8 @@ type world struct {
 
 func start(t *testing.T) *world {
 	t.Helper()
-	w := &world{provider: mocksrv.RunT(t, mocksrv.Frozen(time.Date(2026, 1, 8, 9, 0, 0, 0, time.UTC)), mocksrv.EdgeWorld())}
+	at := time.Date(2026, 1, 8, 9, 0, 0, 0, time.UTC)
+	w := &world{provider: mocksrv.RunT(t, mocksrv.Frozen(at), mocksrv.EdgeWorld())}
 	w.shop = &shop.Shop{
 		API: w.provider.BaseURL("hsrcpay"), Key: w.provider.Credentials("hsrcpay")["secret_key"], Now: w.provider.Now,
 		Save: func(string, int) error {

@@ -14,7 +14,10 @@ export async function startMocksrv() {
   ]);
   const base = line.replace('mocksrv ready at ', '');
   return {
-    sandbox: async () => new Sandbox(base, await json(`${base}/_mocksrv/v1/sandboxes`, { clock: '2026-01-08T09:00:00Z' })),
+    sandbox: async () => {
+      const made = await json(`${base}/_mocksrv/v1/sandboxes`, { clock: '2026-01-08T09:00:00Z' });
+      return new Sandbox(base, made);
+    },
     stop: async () => {
       child.kill();
       if (child.exitCode === null) await once(child, 'exit');

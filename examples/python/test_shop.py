@@ -7,9 +7,12 @@ from shop import Refused, Shop
 
 
 def setUpModule():
+    global server
     server = Mocksrv()
-    unittest.addModuleCleanup(server.stop)
-    globals()["server"] = server
+
+
+def tearDownModule():
+    server.stop()
 
 
 class ShopTest(unittest.TestCase):

@@ -33,7 +33,8 @@ sign_in() { # SECRET
   local timestamp signature
   timestamp=$(date +%s)000
   signature=$(printf 'timestamp=%s' "$timestamp" | openssl dgst -sha256 -hmac "$1" | sed 's/.* //')
-  http "$velafi/v2/token/generate?timestamp=$timestamp&signature=$signature" --header "X-BH-APIKEY: $(credential api_key)"
+  http "$velafi/v2/token/generate?timestamp=$timestamp&signature=$signature" \
+    --header "X-BH-APIKEY: $(credential api_key)"
 }
 same 'a wrong secret is refused' -1022 "$(sign_in wrong | jq .code)"
 refusal=$(control '/journal?sim=bitpay' | jq -c '.exchanges[-1].refusal')
@@ -49,7 +50,8 @@ webhook=$(http "$velafi/v2/webhook" --header "X-BH-TOKEN: $token" \
 same 'the webhook is created' 200 "$(jq .code <<<"$webhook")"
 
 # ---- an order is released; the first notice fails, the retry arrives
-control /events --data '{"sim":"bitpay","type":"ORDER_WEBHOOK","data":{"clientId":"order-1042","orderStatus":"60"}}' >"$work/event"
+order='{"clientId":"order-1042","orderStatus":"60"}' # the rest is made up
+control /events --data '{"sim":"bitpay","type":"ORDER_WEBHOOK","data":'"$order"'}' >"$work/event"
 control /clock/advance --data '{"by":"0s"}' >"$work/advanced" # waits for the first attempt
 same 'the first attempt failed' 'pending 500' \
   "$(control '/deliveries?sim=bitpay' | jq -r '.deliveries[] | "\(.state) \(.attempts[-1].status)"')"
@@ -57,12 +59,12 @@ control /clock/advance --data '{"by":"1m"}' >"$work/advanced"
 same 'the retry arrived' 'delivered 500 200' \
   "$(control '/deliveries?sim=bitpay' | jq -r '.deliveries[] | [.state, .attempts[].status] | join(" ")')"
 
-# ---- the notice is VelaFi's: header signature is hex of SHA256withRSA over the raw body, publicKey is base64 of DER
+# ---- the notice is VelaFi's: signature is the hex of SHA256withRSA over the raw body, publicKey the base64 of DER
 control /receivers/shop | jq -e '.received[-1].request' >"$work/request"
 jq -j .body "$work/request" >"$work/body" # -j: not one byte more
 printf '%b' "$(jq -r '.headers.Signature[0]' "$work/request" | sed 's/../\\x&/g')" >"$work/signature"
-jq -er .data.publicKey <<<"$webhook" | openssl base64 -d -A >"$work/key"
-verify() { openssl dgst -sha256 -verify "$work/key" -keyform DER -signature "$work/signature" "$1" 2>/dev/null || true; }
+jq -er .data.publicKey <<<"$webhook" | openssl base64 -d -A | openssl pkey -pubin -inform DER >"$work/key"
+verify() { openssl dgst -sha256 -verify "$work/key" -signature "$work/signature" "$1" 2>/dev/null || true; }
 same 'the signature verifies' 'Verified OK' "$(verify "$work/body")"
 sed 's/order-1042/order-1043/' "$work/body" >"$work/forged"
 same 'a forged notice does not' 'Verification failure' "$(verify "$work/forged" | head -1)"

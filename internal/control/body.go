@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"reflect"
 	"slices"
@@ -115,9 +116,9 @@ func objectMisfits(path string, value any, t reflect.Type) []client.ProblemField
 // membersOf returns the members of the JSON form of a struct.
 func membersOf(t reflect.Type) map[string]reflect.Type {
 	members := map[string]reflect.Type{}
-	for i := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-		members[name] = t.Field(i).Type
+	for field := range t.Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		members[name] = field.Type
 	}
 	return members
 }
@@ -153,8 +154,9 @@ func isKind(value any, kind reflect.Kind) bool {
 	case bool:
 		return kind == reflect.Bool
 	case float64:
-		const exact = 1 << 63
-		return (kind == reflect.Int || kind == reflect.Int64) && v >= -exact && v < exact && v == float64(int64(v))
+		const limit = 1 << 63 // beyond it the value is refused when it is read
+		signed := kind == reflect.Int || kind == reflect.Int64
+		return v == math.Trunc(v) && (signed && v >= -limit && v <= limit || kind == reflect.Uint64 && v >= 0 && v <= 2*limit)
 	}
 	return false
 }

@@ -1,6 +1,7 @@
 package control_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -21,6 +22,8 @@ import (
 
 // TestEveryRouteAnswersEveryDocumentedStatus exercises the whole document: each part of it is a journey through some
 // routes, every request and answer is validated, and in the end every documented status must have been seen.
+//
+//nolint:tparallel // the journeys run beside each other, and what they have seen is checked after the last one
 func TestEveryRouteAnswersEveryDocumentedStatus(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, frozen)
@@ -30,6 +33,9 @@ func TestEveryRouteAnswersEveryDocumentedStatus(t *testing.T) {
 		t.Run("webhooks and deliveries", func(t *testing.T) { t.Parallel(); deliveryJourney(a.with(t)) })
 		t.Run("backlog", func(t *testing.T) { t.Parallel(); backlogJourney(a.with(t)) })
 		t.Run("journal", func(t *testing.T) { t.Parallel(); journalJourney(a.with(t)) })
+		t.Run("verification", func(t *testing.T) { t.Parallel(); verifyJourney(a.with(t)) })
+		t.Run("stream", func(t *testing.T) { t.Parallel(); streamJourney(a.with(t)) })
+		t.Run("snapshots", func(t *testing.T) { t.Parallel(); snapshotJourney(a.with(t)) })
 		t.Run("receivers", func(t *testing.T) { t.Parallel(); receiverJourney(a.with(t)) })
 		t.Run("receiver closed while waiting", func(t *testing.T) { t.Parallel(); closedWhileWaiting(a.with(t)) })
 		t.Run("limits", func(t *testing.T) { t.Parallel(); limitJourney(a.with(t)) })
@@ -49,7 +55,7 @@ func sandboxJourney(a *api) {
 	yaml := a.call("GET /_mocksrv/openapi.yaml", request{}).is(200)
 	require.Equal(a, string(control.Document()), string(yaml.body))
 	metrics := a.call("GET /_mocksrv/metrics", request{}).is(200)
-	require.Contains(a, string(metrics.body), "\nmocksrv_sandboxes 1\n")
+	require.Contains(a, string(metrics.body), "\nmocksrv_sandboxes ") // how many is open: the other journeys make some
 	sims := decode[client.Sims](a.call("GET /_mocksrv/v1/sims", request{}).is(200))
 	require.NotEmpty(a, sims.Sims)
 	for _, body := range []string{
@@ -172,6 +178,60 @@ func journalJourney(a *api) {
 	}
 	a.call("DELETE "+sandboxPath+"/journal", request{params: params}).is(204)
 	require.Empty(a, decode[client.Journal](a.call("GET "+sandboxPath+"/journal", request{params: params}).is(200)).Exchanges)
+}
+
+func verifyJourney(a *api) {
+	params := in("verify")
+	a.call("POST /_mocksrv/v1/sandboxes", request{body: `{"name":"verify","clock":"2026-01-08T10:30:00Z"}`}).is(201)
+	subscribe(a.T, a.srv, a.sandbox("verify").Sims["signedsub"], customer(a.T, 200))
+	a.call("POST "+sandboxPath+"/events", request{params: params, body: `{"sim":"signedsub","type":"INVOICE_PAID"}`}).is(202)
+	verify := func(what, body string) client.Verified {
+		return decode[client.Verified](a.call("POST "+sandboxPath+"/"+what+"/verify", request{params: params, body: body}).is(200))
+	}
+	require.True(a, verify("journal", `{"sim":"signedsub","operation":"createSubscription","match":{"status":200},"count":{"min":1,"max":1}}`).Pass)
+	missed := verify("journal", `{"match":{"status":401},"within":"1ms"}`)
+	require.False(a, missed.Pass)
+	require.Equal(a, []client.Difference{{Path: "status", Want: "401", Got: "200"}}, missed.Misses[0].Differences)
+	require.True(a, verify("deliveries", `{"match":{"state":"delivered","event_type":{"$regex":"^INVOICE_"}},"within":"1m"}`).Pass)
+	require.True(a, verify("deliveries", `{"order":[{"event_type":"INVOICE_PAID"}]}`).Pass)
+	a.call("POST "+sandboxPath+"/deliveries/verify", request{params: params, body: `{"operation":"x"}`}).is(422)
+}
+
+// streamJourney reads the beginning of the stream, which has no end.
+func streamJourney(a *api) {
+	const pattern = "GET " + sandboxPath + "/stream"
+	a.call(pattern, request{header: map[string]string{"Last-Event-ID": "x"}, wrong: true}).is(422)
+	ctx, cancel := context.WithCancel(a.Context())
+	defer cancel()
+	resp, err := a.srv.Client().Do(a.build(pattern, request{params: in("default"), context: ctx}))
+	require.NoError(a, err)
+	defer func() { _ = resp.Body.Close() }()
+	require.Equal(a, http.StatusOK, resp.StatusCode)
+	require.Contains(a, a.ops[pattern].Responses.Status(http.StatusOK).Value.Content, resp.Header.Get("Content-Type"))
+	line, err := newReader(resp.Body).ReadString('\n')
+	require.NoError(a, err)
+	require.Equal(a, ": ready\n", line)
+	a.seen.add(pattern, resp.StatusCode)
+}
+
+func snapshotJourney(a *api) {
+	params := in("snapshot")
+	a.call("POST /_mocksrv/v1/sandboxes", request{body: `{"name":"snapshot","clock":"2026-01-08T10:30:00Z"}`}).is(201)
+	subscribe(a.T, a.srv, a.sandbox("snapshot").Sims["signedsub"], customer(a.T, 200))
+	snapshot := a.call("GET "+sandboxPath+"/snapshot", request{params: params}).is(200)
+	diff := func() []client.Change {
+		got := a.call("POST "+sandboxPath+"/snapshot/diff", request{params: params, body: string(snapshot.body)}).is(200)
+		return decode[client.SnapshotDiff](got).Changes
+	}
+	require.Empty(a, diff())
+	a.call("POST "+sandboxPath+"/clock/advance", request{params: params, body: `{"by":"1m"}`}).is(200)
+	require.Equal(a, []client.Change{{Path: "/clock/now", Before: "2026-01-08T10:30:00Z", After: "2026-01-08T10:31:00Z"}}, diff())
+	a.call("POST "+sandboxPath+"/reset", request{params: params}).is(200)
+	a.call("PUT "+sandboxPath+"/snapshot", request{params: params, body: string(snapshot.body)}).is(200)
+	require.Empty(a, diff())
+	wrongClock := strings.Replace(string(snapshot.body), "2026-01-08T10:30:00Z", "yesterday", 1)
+	a.call("PUT "+sandboxPath+"/snapshot", request{params: params, body: wrongClock}).is(422)
+	a.call("PUT "+sandboxPath+"/snapshot", request{params: params, wrong: true}).is(422)
 }
 
 func receiverJourney(a *api) {

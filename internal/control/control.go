@@ -54,6 +54,8 @@ type API struct {
 	options    Options
 	handler    http.Handler
 	names      atomic.Uint64 // for sandboxes without a name
+	sweeping   sync.Mutex
+	stopSweep  func() // nil: nothing looks for idle sandboxes
 }
 
 // New returns the control API.
@@ -79,6 +81,7 @@ func Document() []byte { return document }
 
 // Close ends what the control API has opened.
 func (a *API) Close() {
+	a.endSweep()
 	a.receivers.closeAll()
 }
 

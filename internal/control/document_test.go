@@ -19,7 +19,9 @@ import (
 
 	"github.com/mocksrv/mocksrv/client"
 	"github.com/mocksrv/mocksrv/internal/control"
+	"github.com/mocksrv/mocksrv/internal/engine"
 	"github.com/mocksrv/mocksrv/internal/receiver"
+	"github.com/mocksrv/mocksrv/internal/store"
 )
 
 //nolint:gochecknoglobals // the document is read once, not once for each test
@@ -88,7 +90,7 @@ func TestEveryErrorIsAProblemWithExamples(t *testing.T) {
 func types() map[string]reflect.Type {
 	all := map[string]reflect.Type{
 		"ReceiverSpec": reflect.TypeFor[receiver.Spec](), "ReceiverScript": reflect.TypeFor[receiver.Script](),
-		"ReceiverReply": reflect.TypeFor[receiver.Reply](),
+		"ReceiverReply": reflect.TypeFor[receiver.Reply](), "StoredState": reflect.TypeFor[store.State](), "StoredRow": reflect.TypeFor[store.Row](),
 	}
 	for _, v := range []any{
 		client.Sims{}, client.Sim{}, client.Operation{}, client.EventType{}, client.Policy{}, client.LedgerEntry{}, client.Sandboxes{},
@@ -97,6 +99,8 @@ func types() map[string]reflect.Type {
 		client.Emitted{}, client.Deliveries{}, client.Delivery{}, client.Attempt{}, client.Signature{}, client.Message{},
 		client.SignatureClaim{}, client.Comparison{}, client.Finding{}, client.Journal{}, client.Exchange{}, client.Refusal{},
 		client.Problem{}, client.ProblemField{}, client.Receivers{}, client.Receiver{}, client.ReceivedRequest{},
+		client.Verification{}, client.Count{}, client.Verified{}, client.Miss{}, client.Difference{}, client.StreamWebhooks{},
+		client.StreamGone{}, client.SnapshotDiff{}, client.Change{}, engine.Snapshot{}, engine.SnapshotClock{},
 	} {
 		all[reflect.TypeOf(v).Name()] = reflect.TypeOf(v)
 	}
@@ -109,7 +113,9 @@ func TestEveryClientTypeHasASchemaAndTheReverse(t *testing.T) {
 	t.Parallel()
 	known := append(slices.Collect(maps.Keys(types())), plainSchemas()...)
 	require.ElementsMatch(t, known, slices.Collect(maps.Keys(document(t).Components.Schemas)))
-	for name := range declared(t, "../../client/types.go") {
+	structs := declared(t, "../../client/types.go")
+	maps.Copy(structs, declared(t, "../../client/diff.go"))
+	for name := range structs {
 		require.Contains(t, known, name, "package client declares a type that the document does not have")
 	}
 }
@@ -152,8 +158,7 @@ type jsonField struct {
 
 func fieldsOf(t reflect.Type) map[string]jsonField {
 	fields := map[string]jsonField{}
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		if f.Anonymous {
 			maps.Copy(fields, fieldsOf(f.Type))
 			continue
@@ -197,7 +202,7 @@ func form(t reflect.Type) string {
 
 func itemForm(t reflect.Type) string {
 	if t.Kind() == reflect.Struct {
-		return strings.TrimPrefix(t.Name(), "Receiver") // receiver.Reply is ReceiverReply in the document
+		return plainName(t.Name())
 	}
 	return form(t)
 }
@@ -225,9 +230,14 @@ func seenForm(s *openapi3.Schema) string {
 
 func seenItem(s *openapi3.SchemaRef) string {
 	if s.Ref != "" {
-		return strings.TrimPrefix(s.Ref[strings.LastIndexByte(s.Ref, '/')+1:], "Receiver")
+		return plainName(s.Ref[strings.LastIndexByte(s.Ref, '/')+1:])
 	}
 	return seenForm(s.Value)
+}
+
+// plainName: receiver.Reply is ReceiverReply in the document, and store.Row is StoredRow.
+func plainName(name string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(name, "Receiver"), "Stored")
 }
 
 // TestEnumsMatchTheComments: where a comment of package client lists the values of a string, the schema has the same.

@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"maps"
 	"os"
@@ -54,7 +55,7 @@ func serve(t *testing.T) string {
 	binary := filepath.Join(t.TempDir(), "mocksrv")
 	output, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../../cmd/mocksrv").CombinedOutput()
 	require.NoError(t, err, "%s", output)
-	program := exec.CommandContext(t.Context(), binary, "serve", "--listen", "127.0.0.1:0", "--quiet")
+	program := exec.CommandContext(context.WithoutCancel(t.Context()), binary, "serve", "--listen", "127.0.0.1:0", "--quiet")
 	var log bytes.Buffer
 	program.Stderr = &log
 	ready, err := program.StdoutPipe()
@@ -78,7 +79,7 @@ func serve(t *testing.T) string {
 func requireEveryRouteCalled(t *testing.T, server, trace string) {
 	t.Helper()
 	called := map[string]bool{}
-	for _, line := range strings.Split(trace, "\n") {
+	for _, line := range strings.SplitSeq(trace, "\n") {
 		if !strings.HasPrefix(strings.TrimLeft(line, "+"), " curl ") || !strings.Contains(line, control.Prefix) {
 			continue
 		}

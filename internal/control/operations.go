@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mocksrv/mocksrv/client"
+	"github.com/mocksrv/mocksrv/internal/clock"
 	"github.com/mocksrv/mocksrv/internal/engine"
 )
 
@@ -47,6 +48,27 @@ func readIdle(word string) (time.Duration, error) {
 		return 0, invalid("idle", fmt.Sprintf("%q is no duration such as \"10m\", of at least 1s and at most a year; \"0s\" is never", shorten(word)))
 	}
 	return idle, nil
+}
+
+// sweep is how often idle sandboxes are looked for.
+const sweep = time.Second
+
+// sweepIdle looks for idle sandboxes from now on. A server without such that may expire never does.
+func (a *API) sweepIdle() {
+	a.sweeping.Lock()
+	defer a.sweeping.Unlock()
+	if a.stopSweep == nil {
+		a.stopSweep = clock.Every(sweep, func(now time.Time) { a.Expire(now) })
+	}
+}
+
+func (a *API) endSweep() {
+	a.sweeping.Lock()
+	defer a.sweeping.Unlock()
+	if a.stopSweep == nil {
+		a.stopSweep = func() {} // and nothing will
+	}
+	a.stopSweep()
 }
 
 // Expire deletes the sandboxes that are idle at an instant of the machine's clock and returns their names.

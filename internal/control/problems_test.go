@@ -59,7 +59,7 @@ func wrongBodies() []wrong {
 		{name: "until", route: advance, body: `{"until":"busy"}`, field: "until", says: `"busy" is not understood`, valid: []string{"idle"}},
 		{name: "unknown sim", route: events, body: `{"sim":"signdsub","type":"INVOICE_PAID"}`, field: "sim", says: `there is no sim "signdsub"; did you mean "signedsub"?`, valid: []string{"signedsub"}},
 		{name: "no sim", route: events, field: "sim", says: `there is no sim ""`, valid: []string{"signedsub"}},
-		{name: "unknown event type", route: events, body: `{"sim":"signedsub","type":"INVOICE_PAYED"}`, field: "type", says: `did you mean "INVOICE_PAID"?`, valid: []string{"INVOICE_PAID", "PAYOUT_CONFIRMED"}},
+		{name: "unknown event type", route: events, body: `{"sim":"signedsub","type":"INVOICE_PAIDD"}`, field: "type", says: `did you mean "INVOICE_PAID"?`, valid: []string{"INVOICE_PAID", "PAYOUT_CONFIRMED"}},
 		{name: "unknown policy", route: patch, body: `{"policies":{"signedsub.blok_limit":1}}`, field: "policies.signedsub.blok_limit", says: `did you mean "signedsub.block_limit"?`, valid: []string{"signedsub.block_limit"}},
 		{name: "policy of an unknown sim", route: patch, body: `{"policies":{"block_limit":1}}`, field: "policies.block_limit", says: `there is no policy "block_limit"`, valid: []string{"signedsub.block_limit"}},
 		{name: "policy value", route: create, body: `{"policies":{"signedsub.while_blocked":"wait"}}`, field: "policies.signedsub.while_blocked", says: `"wait" is not one of drop, hold, fail`, valid: []string{"hold"}},

@@ -118,6 +118,9 @@ func (a *API) createSandbox(c *call) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
+	if s.Idle() > 0 {
+		a.sweepIdle()
+	}
 	return http.StatusCreated, a.sandboxOf(c, s), nil
 }
 

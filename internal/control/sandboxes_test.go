@@ -116,7 +116,7 @@ func (w *world) subscribe(s *engine.Sandbox, to string) {
 	body := `{"account":"` + credentials["account"] + `","timestamp":0,"payload":{"requestId":"123e4567-e89b-12d3-a456-426614174000",` +
 		`"notificationServiceTypes":["INVOICE"],"url":"` + to + `"}}`
 	const path = "/api/v1/subscription/webhook/create"
-	req := authorized(w.T, provider(w.T, "signedsub"), http.MethodPost, "http://localhost/sandboxes/"+s.Name+"/signedsub"+path, body, credentials)
+	req := authorizedAt(w.T, s.Clock.EdgeNow(), provider(w.T, "signedsub"), http.MethodPost, "http://localhost/sandboxes/"+s.Name+"/signedsub"+path, body, credentials)
 	rec := httptest.NewRecorder()
 	require.NoError(w, w.engine.Serve(rec, req))
 	require.Equal(w, http.StatusOK, rec.Code, rec.Body)
@@ -175,7 +175,7 @@ func TestResetReturnsToTheSameBytes(t *testing.T) {
 // withoutTook leaves out what real time decides.
 func withoutTook(text string) string {
 	var kept []string
-	for _, part := range strings.Split(text, ",") {
+	for _, part := range strings.SplitSeq(text, ",") {
 		if !strings.Contains(part, `"took"`) && !strings.Contains(part, `"Date"`) && !strings.Contains(part, "GMT") && !strings.Contains(part, "timestamp") {
 			kept = append(kept, part)
 		}

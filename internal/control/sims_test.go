@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -30,10 +31,17 @@ func provider(t *testing.T, name string) *engine.Provider {
 // authorized makes a request as a client of the provider does.
 func authorized(t *testing.T, p *engine.Provider, method, target, body string, credentials map[string]string) *http.Request {
 	t.Helper()
+	return authorizedAt(t, clock.WallNow(), p, method, target, body, credentials)
+}
+
+func authorizedAt(
+	t *testing.T, now time.Time, p *engine.Provider, method, target, body string, credentials map[string]string,
+) *http.Request {
+	t.Helper()
 	u, err := url.Parse(target)
 	require.NoError(t, err)
 	c := &sims.ClientRequest{
-		Method: method, URL: u, Header: http.Header{}, Body: []byte(body), Credentials: sims.Credentials(credentials), Now: clock.WallNow(),
+		Method: method, URL: u, Header: http.Header{}, Body: []byte(body), Credentials: sims.Credentials(credentials), Now: now,
 	}
 	if body != "" {
 		c.Header.Set("Content-Type", "application/json")

@@ -20,6 +20,7 @@ import (
 	"github.com/mocksrv/mocksrv/internal/delivery"
 	"github.com/mocksrv/mocksrv/internal/engine"
 	"github.com/mocksrv/mocksrv/internal/receiver"
+	"github.com/mocksrv/mocksrv/internal/store"
 	"github.com/mocksrv/mocksrv/sims"
 	"github.com/mocksrv/mocksrv/sims/bankly"
 	"github.com/mocksrv/mocksrv/sims/bitpay"
@@ -245,4 +246,11 @@ func waitFor(w *simtest.World, done func([]delivery.Delivery) bool) {
 	defer cancel()
 	_, err := w.Dispatcher.Wait(ctx, w.Sandbox, done)
 	require.NoError(w.T, err)
+}
+
+// withHook is the state of the default sandbox with a subscription; the sandbox has it, too.
+func withHook(w *simtest.World, url string) (store.State, error) {
+	w.T.Helper()
+	subscribe(w, hookID, url)
+	return w.Sandbox.Export()
 }

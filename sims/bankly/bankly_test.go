@@ -56,3 +56,22 @@ func TestDroppedBeforeItsFirstAttempt(t *testing.T) {
 	record(w, r)
 	require.Equal(t, "Failed", found(w)["state"])
 }
+
+// TestForgottenMessage: what the delivery engine keeps no longer is not found any more, instead of failing to be sent.
+func TestForgottenMessage(t *testing.T) {
+	t.Parallel()
+	w := simtest.New(t, bankly.New())
+	made(w, "uri", w.Receive(nil).URL)
+	forgotten := w.Emit(simtest.Event{Type: tedIn})[0]
+	key := keyOf(found(w))
+	w.Emit(simtest.Event{Type: tedIn})
+	require.NoError(t, w.Sandbox.Update(func(tx store.Tx) error {
+		w.Provider.Delivery.Record(w.Sandbox.Env(w.Provider, tx), sims.DeliveryRecord{
+			ID: forgotten.ID, Endpoint: sims.Endpoint{WebhookID: forgotten.WebhookID}, State: sims.DeliveryForgotten, Attempts: 1,
+		})
+		return nil
+	}))
+	again(w, key).Refused(404, "unknown-object").Is(404, notFound)
+	require.NotEqual(t, key, keyOf(found(w)), "the other message stays")
+	require.EqualValues(t, 1, post(w, batch, week()).OK().Get("data.total"))
+}

@@ -12,8 +12,8 @@ import (
 	"github.com/mocksrv/mocksrv/sims/simtest"
 )
 
-func authTests() tests {
-	return tests{
+func authTests() ledgerTests {
+	return ledgerTests{
 		"credentials":        credentials,
 		"permission":         permission,
 		"client-certificate": clientCertificate,
@@ -23,8 +23,8 @@ func authTests() tests {
 	}
 }
 
-func tokenTests() tests {
-	return tests{
+func tokenTests() ledgerTests {
+	return ledgerTests{
 		"token-request":       tokenRequest,
 		"token-scope":         tokenScope,
 		"token-scope-granted": tokenScopeGranted,

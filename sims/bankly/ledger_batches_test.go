@@ -8,8 +8,8 @@ import (
 	"github.com/mocksrv/mocksrv/sims/simtest"
 )
 
-func batchTests() tests {
-	return tests{
+func batchTests() ledgerTests {
+	return ledgerTests{
 		"batch-request": batchRequest,
 		"batch-context": batchContext,
 		"batch-reply":   batchReply,

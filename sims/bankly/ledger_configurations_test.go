@@ -11,8 +11,8 @@ import (
 	"github.com/mocksrv/mocksrv/sims/simtest"
 )
 
-func configurationTests() tests {
-	return tests{
+func configurationTests() ledgerTests {
+	return ledgerTests{
 		"create-fields":        createFields,
 		"field-limits":         fieldLimits,
 		"uri-format":           uriFormat,

@@ -15,8 +15,8 @@ import (
 	"github.com/mocksrv/mocksrv/sims/simtest"
 )
 
-func deliveryTests() tests {
-	return tests{
+func deliveryTests() ledgerTests {
+	return ledgerTests{
 		"delivery-request":         deliveryRequest,
 		"delivery-headers":         deliveryHeaders,
 		"delivery-signature":       deliverySignature,

@@ -13,8 +13,8 @@ import (
 	"github.com/mocksrv/mocksrv/sims/simtest"
 )
 
-func eventTests() tests {
-	return tests{
+func eventTests() ledgerTests {
+	return ledgerTests{
 		"event-catalogue": eventCatalogue,
 		"event-context":   eventContext,
 		"event-body":      eventBody,

@@ -9,8 +9,8 @@ import (
 	"github.com/mocksrv/mocksrv/sims/simtest"
 )
 
-func listTests() tests {
-	return tests{
+func listTests() ledgerTests {
+	return ledgerTests{
 		"list-filter":     listFilter,
 		"list-order":      listOrder,
 		"paging-defaults": pagingDefaults,

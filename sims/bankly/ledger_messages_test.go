@@ -8,8 +8,8 @@ import (
 	"github.com/mocksrv/mocksrv/sims/simtest"
 )
 
-func messageTests() tests {
-	return tests{
+func messageTests() ledgerTests {
+	return ledgerTests{
 		"message-shape":   messageShape,
 		"search-dates":    searchDates,
 		"history-window":  historyWindow,

@@ -2,19 +2,15 @@ package bankly_test
 
 import (
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/mocksrv/mocksrv/internal/store"
-	"github.com/mocksrv/mocksrv/sims"
-	"github.com/mocksrv/mocksrv/sims/bankly"
 	"github.com/mocksrv/mocksrv/sims/simtest"
 )
 
-func reprocessTests() tests {
-	return tests{
+func reprocessTests() ledgerTests {
+	return ledgerTests{
 		"reprocess":             reprocessing,
 		"reprocess-status":      reprocessStatus,
 		"reprocess-in-progress": reprocessInProgress,
@@ -96,23 +92,4 @@ func reprocessRefused(w *simtest.World) {
 	on(w, remove, id).OK()
 	again(w, key).Refused(422, "reprocess-refused").Is(422, unprocessable)
 	require.Len(w.T, receiver.Requests(), 2)
-}
-
-// TestForgottenMessage: what the delivery engine keeps no longer is not found any more, instead of failing to be sent.
-func TestForgottenMessage(t *testing.T) {
-	t.Parallel()
-	w := simtest.New(t, bankly.New())
-	made(w, "uri", w.Receive(nil).URL)
-	forgotten := w.Emit(simtest.Event{Type: tedIn})[0]
-	key := keyOf(found(w))
-	w.Emit(simtest.Event{Type: tedIn})
-	require.NoError(t, w.Sandbox.Update(func(tx store.Tx) error {
-		w.Provider.Delivery.Record(w.Sandbox.Env(w.Provider, tx), sims.DeliveryRecord{
-			ID: forgotten.ID, Endpoint: sims.Endpoint{WebhookID: forgotten.WebhookID}, State: sims.DeliveryForgotten, Attempts: 1,
-		})
-		return nil
-	}))
-	again(w, key).Refused(404, "unknown-object").Is(404, notFound)
-	require.NotEqual(t, key, keyOf(found(w)), "the other message stays")
-	require.EqualValues(t, 1, post(w, batch, week()).OK().Get("data.total"))
 }

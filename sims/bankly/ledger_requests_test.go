@@ -11,8 +11,8 @@ import (
 	"github.com/mocksrv/mocksrv/sims/simtest"
 )
 
-func requestTests() tests {
-	return tests{
+func requestTests() ledgerTests {
+	return ledgerTests{
 		"check-order":         checkOrder,
 		"error-shape":         errorShape,
 		"schema":              schema,

@@ -12,8 +12,8 @@ import (
 	"github.com/mocksrv/mocksrv/sims/simtest"
 )
 
-func retryTests() tests {
-	return tests{
+func retryTests() ledgerTests {
+	return ledgerTests{
 		"delivery-success":     deliverySuccess,
 		"delivery-retry-count": deliveryRetryCount,
 		"delivery-schedule":    deliverySchedule,
@@ -23,8 +23,8 @@ func retryTests() tests {
 	}
 }
 
-func blockTests() tests {
-	return tests{
+func blockTests() ledgerTests {
+	return ledgerTests{
 		"delivery-block-limit":       blockLimit,
 		"delivery-block-window":      blockWindow,
 		"delivery-block-window-kind": blockWindowKind,

@@ -17,17 +17,20 @@ import (
 	"github.com/mocksrv/mocksrv/sims/simtest"
 )
 
-type tests = map[string]func(w *simtest.World)
+type ledgerTests = map[string]func(w *simtest.World)
 
 func TestLedger(t *testing.T) {
-	all := tests{}
-	for _, topic := range []tests{
+	tests := ledgerTests{}
+	for _, topic := range []ledgerTests{
 		authTests(), tokenTests(), requestTests(), configurationTests(), listTests(), messageTests(), reprocessTests(), batchTests(),
 		eventTests(), deliveryTests(), retryTests(), blockTests(),
 	} {
-		maps.Copy(all, topic)
+		for id := range topic {
+			require.NotContains(t, tests, id)
+		}
+		maps.Copy(tests, topic)
 	}
-	simtest.Ledger(t, bankly.New(), all)
+	simtest.Ledger(t, bankly.New(), tests)
 }
 
 // The whole bodies of the provider's common errors.

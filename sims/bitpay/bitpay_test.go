@@ -3,7 +3,6 @@ package bitpay_test
 import (
 	"fmt"
 	"net/http/httptest"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -35,13 +34,13 @@ func TestCurlLineWorksWhenPasted(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Skip("no curl here")
 	}
+	t.Setenv("no_proxy", "*")
 	w := simtest.New(t, bitpay.New())
 	server := httptest.NewServer(handler{w.Engine})
 	t.Cleanup(server.Close)
 	line := w.Provider.Curl(server.URL+"/bitpay", w.Credentials)
 	require.NotContains(t, line, "\n")
 	cmd := exec.Command("sh", "-c", line)
-	cmd.Env = append(os.Environ(), "no_proxy=*")
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	require.True(t, strings.HasPrefix(string(out), `{"code":200,"msg":"SUCCESS","data":{"webhookId":"`), "%s", out)

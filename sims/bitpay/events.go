@@ -11,7 +11,7 @@ func targets(e *sims.Env, event sims.Event) []string {
 		return nil
 	}
 	var ids []string
-	for _, w := range webhookTable(e.Tx).All(listenerKey(event.Type, eventAccount(e, event))) {
+	for _, w := range hooks(e.Tx).All(listenerKey(event.Type, eventAccount(e, event))) {
 		ids = append(ids, w.ID)
 	}
 	return ids
@@ -27,7 +27,7 @@ func eventAccount(e *sims.Env, event sims.Event) string {
 
 // endpoint obeys delivery-pending-disabled: what is not active is not called.
 func endpoint(e *sims.Env, webhookID string) (sims.Endpoint, bool) {
-	w, ok := webhookTable(e.Tx).Get(webhookID)
+	w, ok := hooks(e.Tx).Get(webhookID)
 	inactive := ""
 	if w.Status != statusActive {
 		inactive = state(w, sims.Health{})

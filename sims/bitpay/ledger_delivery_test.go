@@ -232,7 +232,7 @@ func deliveryWithdrawMessage(w *simtest.World) {
 	require.Len(w.T, message, 12)
 	require.Regexp(w.T, `^USD[CT]$`, message["crypto"])
 	require.Equal(w.T, "succeeded", message["status"])
-	require.Equal(w.T, "", message["reason"])
+	require.Empty(w.T, message["reason"])
 	require.Equal(w.T, fmt.Sprint(simtest.Start().UnixMilli()), message["timestamp"])
 }
 

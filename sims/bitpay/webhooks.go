@@ -27,8 +27,8 @@ type webhook struct {
 	UpdatedAt time.Time `json:"updated_at,omitzero"`
 }
 
-// webhookTable holds them by id; they are found by account, with or without status, and by what they listen to.
-func webhookTable(tx sims.Tx) sims.Table[webhook] {
+// hooks holds them by id; they are found by account, with or without status, and by what they listen to.
+func hooks(tx sims.Tx) sims.Table[webhook] {
 	return sims.TableOf(tx, "webhooks", func(w webhook) []string {
 		keys := []string{allKey(w.Account), statusKey(w.Status, w.Account)}
 		if w.Status != statusDeleted {
@@ -46,6 +46,7 @@ func keptKey(account string) string { return "kept/" + account }
 func statusKey(status int, account string) string {
 	return "status/" + strconv.Itoa(status) + "/" + account
 }
+
 func listenerKey(eventType, account string) string { return "listener/" + eventType + "/" + account }
 
 // webhookData is a webhook as the provider answers it (webhook-format).
@@ -86,7 +87,7 @@ func createWebhook(c *sims.Call) (sims.Reply, error) {
 		return sims.Reply{}, err
 	}
 	w.ID = c.NewID("webhook").UUIDHex()
-	webhookTable(c.Tx).Put(w.ID, w)
+	hooks(c.Tx).Put(w.ID, w)
 	submitted(c, w)
 	return success(wire(w)), nil
 }
@@ -135,7 +136,7 @@ func listWebhooks(c *sims.Call) (sims.Reply, error) {
 		key = keptKey(caller(c))
 	}
 	list := []webhookData{}
-	for _, w := range webhookTable(c.Tx).All(key) {
+	for _, w := range hooks(c.Tx).All(key) {
 		list = append(list, wire(w))
 	}
 	return success(list), nil
@@ -180,14 +181,14 @@ func deleteWebhook(c *sims.Call) (sims.Reply, error) {
 
 // save stores a changed webhook. What waits is looked at again: one that is not active loses it (delivery-pending-disabled).
 func save(c *sims.Call, w webhook) {
-	webhookTable(c.Tx).Put(w.ID, w)
+	hooks(c.Tx).Put(w.ID, w)
 	c.Effects.Release = append(c.Effects.Release, w.ID)
 }
 
 // find obeys unknown-webhook and deleted-webhook.
 func find(c *sims.Call) (webhook, error) {
 	id := c.Params["webhookId"]
-	w, ok := webhookTable(c.Tx).Get(id)
+	w, ok := hooks(c.Tx).Get(id)
 	if !ok || w.Account != caller(c) {
 		return webhook{}, invalid("unknown-webhook", "webhookId", id, "the id of a webhook of this account")
 	}
@@ -199,7 +200,7 @@ func find(c *sims.Call) (webhook, error) {
 
 func webhooks(e *sims.Env) []sims.Webhook {
 	var all []sims.Webhook
-	for _, w := range webhookTable(e.Tx).All("") {
+	for _, w := range hooks(e.Tx).All("") {
 		health, _ := sims.HealthTable(e.Tx).Get(w.ID)
 		all = append(all, sims.Webhook{
 			ID: w.ID, Account: w.Account, URL: w.URL, State: state(w, health), Events: []string{w.EventType},

@@ -22,7 +22,9 @@ func inputs(operation string) []input {
 		return []input{{"refresh_token", "«Refresh Token»", true}}
 	default:
 		return []input{
-			{"webhook_url", "«Webhook Url»", true}, {"environment", "", true}, {"has_token", "«Has Token»", false},
+			{"webhook_url", "«Webhook Url»", true},
+			{"environment", "", true},
+			{"has_token", "«Has Token»", false},
 			{"itx-apiKey", "«Itx Api Key»", false},
 		}
 	}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/mocksrv/mocksrv/internal/store"
 	"github.com/mocksrv/mocksrv/sims"
 	"github.com/mocksrv/mocksrv/sims/simtest"
 )
@@ -16,9 +15,9 @@ const (
 	day            = 24 * time.Hour
 )
 
-// authLedger has credentials, login and refresh.
-func authLedger() map[string]func(w *world) {
-	return map[string]func(w *world){
+// authTests has credentials, login and refresh.
+func authTests() ledgerTests {
+	return ledgerTests{
 		"credentials":         credentialsTest,
 		"permission":          permissionTest,
 		"login":               loginTest,
@@ -69,7 +68,8 @@ func authFieldsTest(w *world) {
 		operation, name, label, tooLong string
 		limit                           int
 	}{
-		{"login", "login", "«Login»", "255", 255}, {"login", "password", "«Password»", "255", 255},
+		{"login", "login", "«Login»", "255", 255},
+		{"login", "password", "«Password»", "255", 255},
 		{"refresh", "refresh_token", "«Refresh Token»", "4096", 4096},
 	} {
 		check := func(value any, text string) {
@@ -115,8 +115,11 @@ func loginTest(w *world) {
 
 func loginRefusedTest(w *world) {
 	for _, body := range []object{
-		{"login": "username", "password": "Password"}, {"login": "Username", "password": "password"},
-		{"login": "nobody", "password": "password"}, {"login": "nobody", "password": "x"}, {"login": " username", "password": "password"},
+		{"login": "username", "password": "Password"},
+		{"login": "Username", "password": "password"},
+		{"login": "nobody", "password": "password"},
+		{"login": "nobody", "password": "x"},
+		{"login": " username", "password": "password"},
 	} {
 		reply := w.Call("login", request{Body: body}).Refused(401, "login-refused").Is(401, loginRefused)
 		require.Empty(w.T, reply.Header.Get("WWW-Authenticate"))
@@ -151,24 +154,19 @@ func tokenLifetimeTest(w *world) {
 	refreshed(w, refresh).OK()
 	w.SetNow(simtest.Start().Add(30 * day))
 	refreshed(w, refresh).Refused(422, "refresh-invalid")
-	tokensForgotten(w)
+	tokensForgotten(simtest.New(w.T, w.Provider.Sim))
 }
 
 // tokensForgotten: tokens that have expired do not stay for ever.
 func tokensForgotten(w *world) {
-	for _, days := range []time.Duration{31, 32, 33, 34} {
-		w.SetNow(simtest.Start().Add(days * day))
+	for _, days := range []int{31, 32, 33, 34} {
+		w.SetNow(simtest.Start().AddDate(0, 0, days))
 		login(w)
 		login(w)
 	}
-	require.Len(w.T, tokenRows(w), 2+8, "of the last day, and of the last 30")
-}
-
-func tokenRows(w *world) []store.Row {
-	w.T.Helper()
 	state, err := w.Sandbox.Export()
 	require.NoError(w.T, err)
-	return state.Tables["bts/tokens"]
+	require.Len(w.T, state.Tables["bts/tokens"], 2+8, "access tokens of the last day, refresh tokens of the last 30")
 }
 
 func tokenFormatTest(w *world) {

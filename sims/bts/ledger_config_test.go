@@ -29,15 +29,15 @@ func refusedConfig(w *world, rule, name string, value any, errors string) {
 	}
 }
 
-// configLedger has the webhook configuration.
-func configLedger() map[string]func(w *world) {
-	return map[string]func(w *world){
+// configTests has the webhook configuration.
+func configTests() ledgerTests {
+	return ledgerTests{
 		"url-invalid":         urlInvalidTest,
 		"url-hosts":           urlHostsTest,
 		"environment-invalid": environmentInvalidTest,
 		"has-token-type":      hasTokenTypeTest,
-		"itx-api-key-type":    itxApiKeyTypeTest,
-		"itx-api-key-value":   itxApiKeyValueTest,
+		"itx-api-key-type":    itxAPIKeyTypeTest,
+		"itx-api-key-value":   itxAPIKeyValueTest,
 		"too-long":            tooLongTest,
 		"optional-fields":     optionalFieldsTest,
 		"upsert":              upsertTest,
@@ -68,7 +68,10 @@ func upsertTest(w *world) {
 
 func urlInvalidTest(w *world) {
 	for _, url := range []any{
-		nil, "", 1, true, []any{"https://test.uz"}, object{}, "test.uz", "/path", "//test.uz", "ftp://test.uz", "https://", "https:///path", "https://a b",
+		nil, "", 1, true,
+		[]any{"https://test.uz"},
+		object{},
+		"test.uz", "/path", "//test.uz", "ftp://test.uz", "https://", "https:///path", "https://a b",
 		"https://test.uz/\n", "https://test.uz:99999", "javascript:alert(1)", "https://test.uz/%zz", " https://test.uz",
 	} {
 		refusedConfig(w, "url-invalid", "webhook_url", url, urlInvalid)
@@ -102,13 +105,13 @@ func hasTokenTypeTest(w *world) {
 	}
 }
 
-func itxApiKeyTypeTest(w *world) {
+func itxAPIKeyTypeTest(w *world) {
 	for _, value := range []any{1, true, []any{"x"}, object{}} {
 		refusedConfig(w, "itx-api-key-type", "itx-apiKey", value, "\"itx-apiKey\":[\"«Itx Api Key» qiymati satr bo`lishi kerak.\"]")
 	}
 }
 
-func itxApiKeyValueTest(w *world) {
+func itxAPIKeyValueTest(w *world) {
 	for _, value := range []string{"a\r\nX-Evil: 1", "a\n", "\x00", "\x7f", "ключ", " a", "a ", " ", "\t"} {
 		refusedConfig(w, "itx-api-key-value", "itx-apiKey", value, "\"itx-apiKey\":[\"«Itx Api Key» qiymatining formati noto`g`ri.\"]")
 	}

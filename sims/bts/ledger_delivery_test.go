@@ -35,9 +35,9 @@ func last(w *world) delivery.Delivery {
 	return all[len(all)-1]
 }
 
-// deliveryLedger has what happens to a delivery after the first attempt.
-func deliveryLedger() map[string]func(w *world) {
-	return map[string]func(w *world){
+// deliveryTests has what happens to a delivery after the first attempt.
+func deliveryTests() ledgerTests {
+	return ledgerTests{
 		"delivery-repeat":            deliveryRepeatTest,
 		"delivery-disabled":          deliveryDisabledTest,
 		"delivery-success":           deliverySuccessTest,

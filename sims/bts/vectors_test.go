@@ -140,7 +140,7 @@ func TestTokenFindsItsSandbox(t *testing.T) {
 }
 
 // TestCurl: the line works when pasted, against the documented method.
-func TestCurl(t *testing.T) {
+func TestCurlLineWorksWhenPasted(t *testing.T) {
 	t.Parallel()
 	w := simtest.New(t, bts.New())
 	line := w.Provider.Curl("http://127.0.0.1:8080/bts", w.Credentials)

@@ -92,36 +92,36 @@ func statusOf(f sims.Failure) int {
 
 // frameworkText is the framework's own message of a status (framework-texts).
 func frameworkText(p sims.Policies, f sims.Failure, status int) string {
-	english := p.Enum("framework_texts") == "en"
-	switch {
-	case status == http.StatusBadRequest && f.Kind == sims.Malformed:
-		return "Invalid JSON data in request body: Syntax error."
-	case status == http.StatusUnauthorized:
+	translated := func(uz, en string) string {
+		if p.Enum("framework_texts") == "en" {
+			return en
+		}
+		return uz
+	}
+	switch status {
+	case http.StatusBadRequest:
+		if f.Kind == sims.Malformed {
+			return "Invalid JSON data in request body: Syntax error."
+		}
+	case http.StatusUnauthorized:
 		return "Your request was made with invalid credentials."
-	case status == http.StatusForbidden && english:
-		return "You are not allowed to perform this action."
-	case status == http.StatusForbidden:
-		return "Sizga ushbu amalni bajarishga ruhsat berilmagan."
-	case status == http.StatusNotFound && english:
-		return "Page not found."
-	case status == http.StatusNotFound:
-		return "Sahifa topilmadi."
-	case status == http.StatusMethodNotAllowed:
+	case http.StatusForbidden:
+		return translated("Sizga ushbu amalni bajarishga ruhsat berilmagan.", "You are not allowed to perform this action.")
+	case http.StatusNotFound:
+		return translated("Sahifa topilmadi.", "Page not found.")
+	case http.StatusMethodNotAllowed:
 		return "Method Not Allowed. This URL can only handle the following request methods: " +
 			strings.Join(shownMethods(p, f.Allow), ", ") + "."
-	case status == http.StatusNotAcceptable:
+	case http.StatusNotAcceptable:
 		return "None of your requested content types is supported."
-	case status == http.StatusUnsupportedMediaType:
+	case http.StatusUnsupportedMediaType:
 		return "The requested content type is not supported."
-	case status == http.StatusTooManyRequests:
+	case http.StatusTooManyRequests:
 		return "Rate limit exceeded."
-	case status == http.StatusInternalServerError && english:
-		return "An internal server error occurred."
-	case status == http.StatusInternalServerError:
-		return "Serverning ichki xatoligi yuz berdi."
-	default:
-		return http.StatusText(status)
+	case http.StatusInternalServerError:
+		return translated("Serverning ichki xatoligi yuz berdi.", "An internal server error occurred.")
 	}
+	return http.StatusText(status)
 }
 
 // exception is the class of the exception behind a status (error-type-key).

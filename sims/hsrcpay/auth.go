@@ -51,18 +51,18 @@ func seed(e *sims.Env) sims.Credentials {
 		"secret_key":      "sk_test_" + e.Fixed("secret key").Alphanumeric(32),
 		"live_secret_key": "sk_live_" + e.Fixed("live secret key").Alphanumeric(32),
 		"publishable_key": "pk_test_" + e.Fixed("publishable key").Alphanumeric(32),
-		"account_id":      ownAccount(e),
+		"account_id":      readyAccount(e),
 	}
 	for _, name := range []string{"secret_key", "live_secret_key", "publishable_key"} {
-		apiKeys(e.Tx).Put(hashed(credentials[name]), apiKey{Token: credentials[name], Account: ownAccount(e)})
+		apiKeys(e.Tx).Put(hashed(credentials[name]), apiKey{Token: credentials[name], Account: readyAccount(e)})
 		e.Tx.Claim(credentials[name])
 	}
-	e.Tx.Claim(ownAccount(e))
+	e.Tx.Claim(readyAccount(e))
 	return credentials
 }
 
-// ownAccount is the account of the ready-made credentials.
-func ownAccount(e *sims.Env) string { return "acct_" + e.Fixed("account").Alphanumeric(24) }
+// readyAccount is the account of the ready-made credentials.
+func readyAccount(e *sims.Env) string { return "acct_" + e.Fixed("account").Alphanumeric(24) }
 
 // credential is the token; access tokens are not issued here, so with one it is the account that leads to a sandbox.
 func credential(r *http.Request) string {
@@ -131,7 +131,7 @@ func checkJWT(c *sims.Call, token string) error {
 	if exp, ok := expiry(token); ok && float64(c.Edge.UnixMilli())/1000 >= exp {
 		return expiredToken(fmt.Sprintf("exp %.0f", exp), fmt.Sprintf("an exp after %d", c.Edge.Unix()))
 	}
-	c.Principal = principal{Account: ownAccount(c.Env), Mode: mode(token)}
+	c.Principal = principal{Account: readyAccount(c.Env), Mode: mode(token)}
 	return nil
 }
 

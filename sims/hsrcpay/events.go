@@ -40,7 +40,7 @@ func eventAccount(e *sims.Env, event sims.Event) string {
 	if event.Account != "" {
 		return event.Account
 	}
-	return ownAccount(e)
+	return readyAccount(e)
 }
 
 func endpoint(e *sims.Env, webhookID string) (sims.Endpoint, bool) {

@@ -121,8 +121,8 @@ func eventObjects(w *simtest.World) {
 		"checkout_session.completed": "object id account_id payment_link_id business_name status currency amount_mode fixed_amount final_amount " +
 			"payer_name payer_email payment_id created_at updated_at",
 	} {
-		body, at := document(w, eventType, 1), 0
-		body = body[strings.Index(body, `"data"`):]
+		_, body, _ := strings.Cut(document(w, eventType, 1), `"data":`)
+		at := 0
 		names := strings.Fields(members)
 		for _, name := range names {
 			next := strings.Index(body[at:], `"`+name+`":`)
@@ -149,7 +149,8 @@ func eventStatus(w *simtest.World) {
 		"payment.succeeded": {false, false, false}, "payment.canceled": {false, true, true}, "payment.requires_payment_method": {true, true, true},
 	} {
 		p := concerned(w, eventType, 1)
-		require.Equal(w.T, unset, []any{p["customer_id"] == nil, p["installments"] == nil, p["routing_origin"] == nil}, eventType)
+		got := []any{p["customer_id"] == nil, p["installments"] == nil, p["routing_origin"] == nil}
+		require.Equal(w.T, unset, got, eventType)
 	}
 }
 

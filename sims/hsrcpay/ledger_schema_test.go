@@ -1,6 +1,7 @@
 package hsrcpay_test
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 
@@ -67,9 +68,7 @@ func schemaTexts(w *simtest.World) {
 // bodyWith is an acceptable body with other members.
 func bodyWith(members map[string]any) map[string]any {
 	body := map[string]any{"endpoint": "https://shop.example.com", "enabled_events": []string{"payment.succeeded"}}
-	for name, value := range members {
-		body[name] = value
-	}
+	maps.Copy(body, members)
 	return body
 }
 
@@ -85,15 +84,18 @@ func limits(w *simtest.World) {
 		details    string
 	}{
 		{
-			map[string]any{"endpoint": base + x(2048-len(base))}, map[string]any{"endpoint": base + x(2049-len(base))},
+			map[string]any{"endpoint": base + x(2048-len(base))},
+			map[string]any{"endpoint": base + x(2049-len(base))},
 			`{"endpoint":["Must be at most 2048 characters"]}`,
 		},
 		{
-			map[string]any{"enabled_events": repeated(100)}, map[string]any{"enabled_events": repeated(101)},
+			map[string]any{"enabled_events": repeated(100)},
+			map[string]any{"enabled_events": repeated(101)},
 			`{"enabled_events":["Must contain at most 100 items"]}`,
 		},
 		{
-			map[string]any{"enabled_events": []string{x(100)}}, map[string]any{"enabled_events": []string{x(101)}},
+			map[string]any{"enabled_events": []string{x(100)}},
+			map[string]any{"enabled_events": []string{x(101)}},
 			`{"enabled_events.0":["Must be at most 100 characters"]}`,
 		},
 		{map[string]any{"secret": x(255)}, map[string]any{"secret": x(256)}, `{"secret":["Must be at most 255 characters"]}`},

@@ -63,6 +63,9 @@ func secretAsSent(w *simtest.World) {
 		require.Equal(w.T, secret, reply.Get("data.secret"))
 	}
 	w.Call(create, simtest.Request{Body: plainBody}).OK()
+	for _, wrong := range []any{5, true, []string{"x"}} {
+		refusedBy(w, "secret", bodyWith(map[string]any{"secret": wrong}), `{"secret":["Expected string"]}`)
+	}
 }
 
 func secretGenerated(w *simtest.World) {

@@ -56,7 +56,7 @@ func signed(w *simtest.World, scheme string) string {
 		return ""
 	}
 	require.Equal(w.T, "HSRCPAY-Signature", s.Header)
-	require.Equal(w.T, []string{s.Value}, a.Header["HSRCPAY-Signature"], "in the provider's spelling")
+	require.Equal(w.T, []string{s.Value}, map[string][]string(a.Header)["HSRCPAY-Signature"], "in the provider's spelling")
 	return s.Value
 }
 

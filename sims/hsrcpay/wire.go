@@ -122,7 +122,8 @@ func violations(fields []sims.FieldError) sims.Object {
 			details, at = append(details, sims.Member{Name: name, Value: []string(nil)}), len(details)
 		}
 		texts, _ := details[at].Value.([]string)
-		details[at].Value = append(texts, text(f))
+		texts = append(texts, text(f))
+		details[at].Value = texts
 	}
 	return details
 }

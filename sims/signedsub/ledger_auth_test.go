@@ -12,8 +12,8 @@ import (
 	"github.com/mocksrv/mocksrv/sims/simtest"
 )
 
-func authTests() tests {
-	return tests{
+func authTests() ledgerTests {
+	return ledgerTests{
 		"credentials":          credentials,
 		"signature":            signature,
 		"signature-status":     signatureStatus,

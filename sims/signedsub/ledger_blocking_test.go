@@ -11,8 +11,8 @@ import (
 	"github.com/mocksrv/mocksrv/sims/simtest"
 )
 
-func blockTests() tests {
-	return tests{
+func blockTests() ledgerTests {
+	return ledgerTests{
 		"delivery-error-count":       deliveryErrorCount,
 		"delivery-block-limit":       deliveryBlockLimit,
 		"delivery-block-window":      deliveryBlockWindow,

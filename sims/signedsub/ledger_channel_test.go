@@ -10,8 +10,8 @@ import (
 	"github.com/mocksrv/mocksrv/sims/simtest"
 )
 
-func channelTests() tests {
-	return tests{
+func channelTests() ledgerTests {
+	return ledgerTests{
 		"change-replaces":      changeReplaces,
 		"delete-empty":         deleteEmpty,
 		"regenerate-keys":      regenerateKeys,

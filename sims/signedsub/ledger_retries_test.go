@@ -9,8 +9,8 @@ import (
 	"github.com/mocksrv/mocksrv/sims/simtest"
 )
 
-func retryTests() tests {
-	return tests{
+func retryTests() ledgerTests {
+	return ledgerTests{
 		"delivery-retry-schedule":  deliveryRetrySchedule,
 		"delivery-retry-jitter":    deliveryRetryJitter,
 		"delivery-attempt-timeout": deliveryAttemptTimeout,

@@ -9,8 +9,8 @@ import (
 	"github.com/mocksrv/mocksrv/sims/simtest"
 )
 
-func subscriptionTests() tests {
-	return tests{
+func subscriptionTests() ledgerTests {
+	return ledgerTests{
 		"account-format":        accountFormat,
 		"unknown-account":       unknownAccount,
 		"unknown-object":        unknownObject,

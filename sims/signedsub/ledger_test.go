@@ -16,14 +16,17 @@ import (
 	"github.com/mocksrv/mocksrv/sims/simtest"
 )
 
-type tests = map[string]func(w *simtest.World)
+type ledgerTests = map[string]func(w *simtest.World)
 
 func TestLedger(t *testing.T) {
-	all := tests{}
-	for _, topic := range []tests{requestTests(), authTests(), subscriptionTests(), channelTests(), deliveryTests(), retryTests(), blockTests()} {
-		maps.Copy(all, topic)
+	tests := ledgerTests{}
+	for _, topic := range []ledgerTests{requestTests(), authTests(), subscriptionTests(), channelTests(), deliveryTests(), retryTests(), blockTests()} {
+		for id := range topic {
+			require.NotContains(t, tests, id)
+		}
+		maps.Copy(tests, topic)
 	}
-	simtest.Ledger(t, signedsub.New(), all)
+	simtest.Ledger(t, signedsub.New(), tests)
 }
 
 // The whole bodies of the provider's refusals.

@@ -130,21 +130,7 @@ func (w *World) build(op *contract.Operation, r Request) *http.Request {
 	if r.Credentials != nil {
 		c.Credentials = r.Credentials
 	}
-	c.Header.Set("Accept", "application/json")
-	for name, schema := range op.Body {
-		if _, isForm := r.Body.(url.Values); schema != nil && (len(op.Body) == 1 || isForm == strings.Contains(name, "form")) {
-			c.Header.Set("Content-Type", name)
-		}
-	}
-	for _, p := range op.Params {
-		if p.In == "header" && p.Required && len(p.Schema.Enum) > 0 {
-			value, _ := p.Schema.Enum[0].(string)
-			c.Header.Set(p.Name, value)
-		}
-	}
-	for name, value := range r.Header {
-		c.Header.Set(name, value)
-	}
+	setHeaders(c.Header, op, r)
 	if !r.Anonymous {
 		require.NoError(w.T, w.Provider.Authorize(c))
 	}
@@ -161,6 +147,25 @@ func (w *World) build(op *contract.Operation, r Request) *http.Request {
 		r.Tamper(req)
 	}
 	return req
+}
+
+// setHeaders sets what the document asks for, and then what the test does.
+func setHeaders(header http.Header, op *contract.Operation, r Request) {
+	header.Set("Accept", "application/json")
+	for name, schema := range op.Body {
+		if _, isForm := r.Body.(url.Values); schema != nil && (len(op.Body) == 1 || isForm == strings.Contains(name, "form")) {
+			header.Set("Content-Type", name)
+		}
+	}
+	for _, p := range op.Params {
+		if p.In == "header" && p.Required && len(p.Schema.Enum) > 0 {
+			value, _ := p.Schema.Enum[0].(string)
+			header.Set(p.Name, value)
+		}
+	}
+	for name, value := range r.Header {
+		header.Set(name, value)
+	}
 }
 
 func unescape(path string) string {

@@ -2,6 +2,7 @@ package bts_test
 
 import (
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -23,9 +24,7 @@ func receive(w *world, changes object, answer func(n int) (int, string)) *simtes
 	w.T.Helper()
 	receiver := w.Receive(answer)
 	body := object{"webhook_url": receiver.URL}
-	for name, value := range changes {
-		body[name] = value
-	}
+	maps.Copy(body, changes)
 	configure(w, body).OK()
 	return receiver
 }
@@ -53,9 +52,9 @@ func catalogue() map[int]string {
 	}
 }
 
-// eventLedger has what is sent, and to whom.
-func eventLedger() map[string]func(w *world) {
-	return map[string]func(w *world){
+// eventTests has what is sent, and to whom.
+func eventTests() ledgerTests {
+	return ledgerTests{
 		"event-catalogue":      eventCatalogueTest,
 		"status-names":         statusNamesTest,
 		"event-body":           eventBodyTest,
@@ -64,7 +63,7 @@ func eventLedger() map[string]func(w *world) {
 		"delivery-format":      formatTest,
 		"delivery-token":       tokenTest,
 		"delivery-token-value": tokenValueTest,
-		"delivery-itx-api-key": deliveryItxApiKeyTest,
+		"delivery-itx-api-key": deliveryItxAPIKeyTest,
 		"delivery-signature":   deliverySignatureTest,
 	}
 }
@@ -84,8 +83,15 @@ func formatTest(w *world) {
 	require.Equal(w.T, "POST", request.Method)
 	require.Equal(w.T, []field{{"text", json}}, formOf(w.T, request))
 	require.Equal(w.T, []field{
-		{"clientId", ""}, {"orderId", "4293644"}, {"barcode", "019912312243"}, {"status[id]", "100"}, {"status[name]", "У отправителя"}, {"date", "2026-01-08"},
-		{"extra[list][0]", "1"}, {"extra[list][1]", `b"c`}, {"extra[list][2]", "true"},
+		{"clientId", ""},
+		{"orderId", "4293644"},
+		{"barcode", "019912312243"},
+		{"status[id]", "100"},
+		{"status[name]", "У отправителя"},
+		{"date", "2026-01-08"},
+		{"extra[list][0]", "1"},
+		{"extra[list][1]", `b"c`},
+		{"extra[list][2]", "true"},
 	}, formOf(w.T, send("form_fields")))
 	request = send("json")
 	require.Equal(w.T, "application/json", request.Header.Get("Content-Type"))
@@ -196,7 +202,7 @@ func deliveryMatchingTest(w *world) {
 	require.Len(w.T, w.Deliveries(), 3)
 }
 
-func deliveryItxApiKeyTest(w *world) {
+func deliveryItxAPIKeyTest(w *world) {
 	for _, hasToken := range []bool{true, false} {
 		receiver := receive(w, object{"itx-apiKey": "itx key-1", "has_token": hasToken}, nil)
 		w.Emit(simtest.Event{Type: "status.100"})

@@ -10,15 +10,15 @@ import (
 	"github.com/mocksrv/mocksrv/sims"
 )
 
-// requestLedger has what holds for every operation.
-func requestLedger() map[string]func(w *world) {
-	return map[string]func(w *world){
+// requestTests has what holds for every operation.
+func requestTests() ledgerTests {
+	return ledgerTests{
 		"unknown-path":    unknownPathTest,
 		"wrong-method":    wrongMethodTest,
 		"methods":         methodsTest,
 		"content-type":    contentTypeTest,
 		"accept-header":   acceptTest,
-		"malformed-json":  malformedJsonTest,
+		"malformed-json":  malformedJSONTest,
 		"too-large":       tooLargeTest,
 		"schema":          schemaTest,
 		"body-required":   bodyRequiredTest,
@@ -150,7 +150,7 @@ func wrongMethodTest(w *world) {
 	require.Equal(w.T, "Method Not Allowed. This URL can only handle the following request methods: POST.", reply.Get("message"))
 }
 
-func malformedJsonTest(w *world) {
+func malformedJSONTest(w *world) {
 	bodies := []string{`{"a":`, `{"a":1} {}`, `{"a":1,"a":1}`, "{\"a\":\"\xff\"}", ` `, `{'a':1}`, strings.Repeat("[", 20_000)}
 	for _, op := range operations() {
 		for _, body := range bodies {

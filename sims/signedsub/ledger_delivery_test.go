@@ -14,8 +14,8 @@ import (
 	"github.com/mocksrv/mocksrv/sims/simtest"
 )
 
-func deliveryTests() tests {
-	return tests{
+func deliveryTests() ledgerTests {
+	return ledgerTests{
 		"delivery-request":      deliveryRequest,
 		"delivery-signature":    deliverySignature,
 		"delivery-body":         deliveryBody,
