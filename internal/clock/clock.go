@@ -172,6 +172,7 @@ func (w *World) Cancel(id uint64) bool {
 	}
 	delete(w.byID, id)
 	heap.Remove(&w.alarms, a.pos)
+	w.arm(w.now())
 	w.idle.Broadcast()
 	return true
 }

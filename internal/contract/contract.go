@@ -76,6 +76,9 @@ func Compile(data []byte) (*Contract, error) {
 	if err != nil {
 		return nil, fmt.Errorf("contract: load document: %w", err)
 	}
+	if doc.Components == nil {
+		doc.Components = &openapi3.Components{}
+	}
 	c := &Contract{
 		Doc:          doc,
 		Operations:   map[string]*Operation{},

@@ -165,11 +165,14 @@ func (p *Policy) parseDuration(v any) (any, error) {
 	}
 	s, _ := v.(string)
 	d, err := time.ParseDuration(s)
-	if err != nil || d < 0 {
+	if err != nil || d < 0 || d > maxDuration {
 		return nil, p.refuse(v)
 	}
 	return d, nil
 }
+
+// maxDuration keeps instants within the years that dates can be written for.
+const maxDuration = 10 * 365 * 24 * time.Hour
 
 func (p *Policy) parseDurations(v any) (any, error) {
 	if list, ok := v.([]time.Duration); ok {
@@ -212,9 +215,9 @@ func (p *Policy) Accepts() string {
 		}
 		return s
 	case Duration:
-		return `a duration such as "10s" or "1m30s"`
+		return `a duration such as "10s" or "1m30s", at most ten years`
 	case Durations:
-		return `a list of durations such as ["30s", "1m"]`
+		return `a list of durations such as ["30s", "1m"], each at most ten years`
 	}
 	return string(p.Type)
 }

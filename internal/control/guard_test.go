@@ -38,8 +38,12 @@ func TestPagesOfOtherOriginsChangeNothing(t *testing.T) {
 	a := newAPI(t)
 	const create = "POST /_mocksrv/v1/sandboxes"
 	for _, header := range []map[string]string{
-		{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"},
-		{"Sec-Fetch-Site": "cross-site", "Origin": a.srv.URL()}, {"Origin": "http://evil.example", "Content-Type": "text/plain"},
+		{"Origin": "http://evil.example"},
+		{"Origin": "null"},
+		{"Sec-Fetch-Site": "cross-site"},
+		{"Sec-Fetch-Site": "same-site"},
+		{"Sec-Fetch-Site": "cross-site", "Origin": a.srv.URL()},
+		{"Origin": "http://evil.example", "Content-Type": "text/plain"},
 	} {
 		for _, pattern := range []string{create, "PATCH " + sandboxPath, "DELETE " + sandboxPath + "/journal", "PUT " + sandboxPath + "/clock"} {
 			p := a.call(pattern, request{header: header, body: "{}", wrong: true}).is(http.StatusForbidden).problem()

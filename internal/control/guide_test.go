@@ -79,7 +79,7 @@ func serve(t *testing.T) string {
 func requireEveryRouteCalled(t *testing.T, server, trace string) {
 	t.Helper()
 	called := map[string]bool{}
-	for _, line := range strings.SplitSeq(trace, "\n") {
+	for line := range strings.SplitSeq(trace, "\n") {
 		if !strings.HasPrefix(strings.TrimLeft(line, "+"), " curl ") || !strings.Contains(line, control.Prefix) {
 			continue
 		}

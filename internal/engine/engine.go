@@ -149,8 +149,8 @@ func (e *Engine) DeleteSandbox(name string) (bool, error) {
 	delete(e.sandboxes, name)
 	e.mu.Unlock()
 	if ok {
-		e.outbox.Forget(s)
 		e.store.Delete(name)
+		e.outbox.Forget(s)
 	}
 	return ok, nil
 }
