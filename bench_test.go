@@ -8,14 +8,17 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/mocksrv/mocksrv"
+	"github.com/mocksrv/mocksrv/internal/clock"
 	"github.com/mocksrv/mocksrv/sims"
 	"github.com/mocksrv/mocksrv/sims/all"
 )
@@ -90,19 +93,24 @@ func loopback(b *testing.B, c call) {
 	defer transport.CloseIdleConnections()
 	var next atomic.Int64
 	var wg sync.WaitGroup
+	took := make([]time.Duration, len(requests))
 	b.ResetTimer()
 	for range 16 {
 		wg.Go(func() {
 			for i := next.Add(1) - 1; i < int64(len(requests)); i = next.Add(1) - 1 {
+				started := clock.WallNow()
 				if err := send(transport, requests[i]); err != nil {
 					b.Error(err)
 					return
 				}
+				took[i] = clock.WallNow().Sub(started)
 			}
 		})
 	}
 	wg.Wait()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "req/s")
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
 }
 
 func send(transport http.RoundTripper, r *http.Request) error {

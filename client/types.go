@@ -177,6 +177,7 @@ type Event struct {
 type Emitted struct {
 	ID         string     `json:"id"`
 	Deliveries []Delivery `json:"deliveries"`
+	Note       string     `json:"note,omitzero"` // why there are none
 }
 
 // Deliveries is the answer of GET …/deliveries.

@@ -14,6 +14,8 @@ import (
 // Delivery says how a provider sends events. Numbers and switches (schedule, timeout, blocking …) are not here: they
 // are policies of the document's ledger, under the Policy names below, so that each can be overridden per sandbox.
 type Delivery struct {
+	// Environments are the values an event's environment may have beside "", the provider's default. Nil: it has none.
+	Environments []string
 	// Ordered: the provider sends the events of one webhook one after the other.
 	Ordered bool
 	// Payload builds the realistic default payload of an event for one webhook. The caller's overrides are merged in

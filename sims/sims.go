@@ -190,6 +190,9 @@ func (f Failure) Error() string {
 
 // AsFailure finds the Failure in an error.
 func AsFailure(err error) (Failure, bool) {
+	if err == nil {
+		return Failure{}, false
+	}
 	var f Failure
 	ok := errors.As(err, &f)
 	return f, ok

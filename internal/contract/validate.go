@@ -24,15 +24,15 @@ type FieldError struct {
 }
 
 // schemaOptions are the options under which schemas are walked.
-func schemaOptions() []openapi3.SchemaValidationOption {
-	return []openapi3.SchemaValidationOption{
-		openapi3.MultiErrors(),
-		openapi3.EnableFormatValidation(),
-		openapi3.WithStringFormatValidators(map[string]openapi3.StringFormatValidator{
-			"uri":  formatFunc(checkURI),
-			"uuid": formatFunc(checkUUID),
-		}),
-	}
+//
+//nolint:gochecknoglobals // read-only, and made once instead of for every request
+var schemaOptions = []openapi3.SchemaValidationOption{
+	openapi3.MultiErrors(),
+	openapi3.EnableFormatValidation(),
+	openapi3.WithStringFormatValidators(map[string]openapi3.StringFormatValidator{
+		"uri":  formatFunc(checkURI),
+		"uuid": formatFunc(checkUUID),
+	}),
 }
 
 type formatFunc func(string) error
@@ -104,7 +104,7 @@ func ValidateBody(schema *openapi3.Schema, body any) []FieldError {
 
 // ValidateValue walks any decoded value against a schema and places what it finds at in/name.
 func ValidateValue(schema *openapi3.Schema, value any, in, name string) []FieldError {
-	err := schema.VisitJSON(value, schemaOptions()...)
+	err := schema.VisitJSON(value, schemaOptions...)
 	if err == nil {
 		return nil
 	}
@@ -151,9 +151,9 @@ func limit(e *openapi3.SchemaError) string {
 	case "maxLength":
 		return strconv.FormatUint(*s.MaxLength, 10)
 	case "minimum":
-		return fmt.Sprint(*s.Min)
+		return strconv.FormatFloat(*s.Min, 'f', -1, 64)
 	case "maximum":
-		return fmt.Sprint(*s.Max)
+		return strconv.FormatFloat(*s.Max, 'f', -1, 64)
 	case "minItems":
 		return strconv.FormatUint(s.MinItems, 10)
 	case "maxItems":

@@ -113,11 +113,30 @@ func (a *API) emitEvent(c *call) (int, any, error) {
 	if _, ok := p.Contract.EventType(body.Type); !ok {
 		return 0, nil, noEventType(p, body.Type)
 	}
+	if environments := p.Delivery.Environments; body.Environment != "" && !slices.Contains(environments, body.Environment) {
+		return 0, nil, invalidFields([]client.ProblemField{unknown("environment", body.Environment, "environment of "+p.Name, environments)})
+	}
 	event, created, err := a.deliveries.EmitTraced(c.sandbox, delivery.EventRequest(body), delivery.TraceOf(c.Header))
 	if err != nil {
 		return 0, nil, err
 	}
-	return http.StatusAccepted, client.Emitted{ID: event.ID, Deliveries: DeliveriesOf(created)}, nil
+	emitted := client.Emitted{ID: event.ID, Deliveries: DeliveriesOf(created)}
+	if len(created) == 0 {
+		if emitted.Note, err = nobody(c.sandbox, p); err != nil {
+			return 0, nil, err
+		}
+	}
+	return http.StatusAccepted, emitted, nil
+}
+
+// nobody says why an event that nobody receives may surprise.
+func nobody(s *engine.Sandbox, p *engine.Provider) (string, error) {
+	stored, err := WebhooksOf(s, p)
+	if err != nil || len(stored) == 0 {
+		return "no webhook is stored at " + p.Name, err
+	}
+	return fmt.Sprintf("none of the %d webhooks stored at %s receives this event: compare its type, account and environment with theirs",
+		len(stored), p.Name), nil
 }
 
 func noEventType(p *engine.Provider, wrong string) error {

@@ -185,12 +185,14 @@ func (d *Dispatcher) settle(s *engine.Sandbox, p *engine.Provider, ready *prepar
 		}
 		if current.State == Pending && current.Turn == ready.delivery.Turn {
 			current.Tries++
+			current.InOrder = false
 			current = w.next(current, made)
 		} else if made.Error == nil {
 			current = current.with(Delivered, "attempt "+fmt.Sprint(made.N)+" was accepted", w.env.Now)
 		}
 		w.put(current, ready.endpoint)
 		w.score(current, made)
+		current, _ = table(w.tx).Get(current.ID) // the attempt may have blocked its webhook
 		d.collect(s, current, made)
 	})
 }
@@ -271,14 +273,20 @@ func (d *Dispatcher) update(s *engine.Sandbox, p *engine.Provider, change func(*
 
 func (d *Dispatcher) collect(s *engine.Sandbox, delivery Delivery, made Attempt) {
 	st := d.state(s)
+	frozen := s.Clock.Setting().Mode == clock.Frozen
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	for _, fired := range st.fired {
-		*fired = append(*fired, Fired{
-			At: made.At, Sim: delivery.Sim, DeliveryID: delivery.ID, WebhookID: delivery.WebhookID,
-			EventType: delivery.Event.Type, Attempt: made.N, Status: made.Status, Error: made.Error, State: delivery.State,
-		})
+	if st.moving == 0 && !frozen {
+		return
 	}
+	if len(st.fired) == MaxFiredByMove {
+		st.fired = st.fired[1:]
+	}
+	st.fired = append(st.fired, Fired{
+		seq: delivery.Seq,
+		At:  made.At, Sim: delivery.Sim, DeliveryID: delivery.ID, WebhookID: delivery.WebhookID,
+		EventType: delivery.Event.Type, Attempt: made.N, Status: made.Status, Error: made.Error, State: delivery.State,
+	})
 }
 
 // journal writes the attempt down: nothing leaves unjournaled.

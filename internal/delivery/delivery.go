@@ -40,8 +40,9 @@ type Delivery struct {
 	FinishedAt    time.Time      `json:"finished_at,omitzero"`
 	ContentType   string         `json:"content_type"`
 	Body          []byte         `json:"body"`
-	Bound         *sims.Endpoint `json:"bound,omitzero"` // policy bind=event: the endpoint of the event's moment
-	Tries         int            `json:"tries"`          // attempts since the schedule started (anew)
+	Bound         *sims.Endpoint `json:"bound,omitzero"`    // policy bind=event: the endpoint of the event's moment
+	InOrder       bool           `json:"in_order,omitzero"` // its next attempt waits for those before it: it was held back with others
+	Tries         int            `json:"tries"`             // attempts since the schedule started (anew)
 	Trace         Trace          `json:"trace,omitzero"`
 	Turn          int            `json:"turn"` // how often it was made due: an attempt of an earlier turn only reports
 	Attempts      []Attempt      `json:"attempts"`

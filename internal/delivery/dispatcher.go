@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -28,11 +29,12 @@ const (
 
 // Errors of the delivery engine.
 var (
-	ErrUnknownSim      = errors.New("unknown sim")
-	ErrUnknownType     = errors.New("unknown event type")
-	ErrBacklog         = errors.New("the backlog is full")
-	ErrUnknownDelivery = errors.New("no such delivery")
-	ErrUnknownWebhook  = errors.New("no such webhook")
+	ErrUnknownSim         = errors.New("unknown sim")
+	ErrUnknownType        = errors.New("unknown event type")
+	ErrUnknownEnvironment = errors.New("unknown environment")
+	ErrBacklog            = errors.New("the backlog is full")
+	ErrUnknownDelivery    = errors.New("no such delivery")
+	ErrUnknownWebhook     = errors.New("no such webhook")
 )
 
 // Options set up a dispatcher.
@@ -72,7 +74,8 @@ type state struct {
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced at every change
-	fired   []*[]Fired    // one for each advance that collects what happened
+	fired   []Fired       // attempts since the last advance answered
+	moving  int           // advances under way
 }
 
 // alarm is set for one turn of a delivery, and stays listed until the delivery waits for another turn, or for none.
@@ -83,11 +86,12 @@ type alarm struct {
 
 // Fired is one attempt that an advance performed.
 type Fired struct {
-	At         time.Time     `json:"at"`
-	Sim        string        `json:"sim"`
-	DeliveryID string        `json:"delivery_id"`
-	WebhookID  string        `json:"webhook_id"`
-	EventType  string        `json:"event_type"`
+	At         time.Time `json:"at"`
+	Sim        string    `json:"sim"`
+	DeliveryID string    `json:"delivery_id"`
+	WebhookID  string    `json:"webhook_id"`
+	EventType  string    `json:"event_type"`
+	seq        uint64
 	Attempt    int           `json:"attempt"`
 	Status     int           `json:"status,omitzero"`
 	Error      *AttemptError `json:"error,omitzero"`
@@ -222,11 +226,11 @@ func (d *Dispatcher) setAlarm(s *engine.Sandbox, st *state, delivery Delivery) {
 	}
 	key := laneKey{sandbox: st, webhook: webhookKey(delivery.Sim, delivery.WebhookID)}
 	id := s.Clock.At(delivery.NextAttemptAt, func(done func(func())) {
-		d.lanes.add(key, p.Delivery.Ordered, func() bool {
+		d.lanes.add(key, work{ordered: p.Delivery.Ordered || delivery.InOrder, do: func() bool {
 			outcome := d.attempt(s, st, p, delivery)
 			done(outcome.record)
 			return outcome.ok
-		})
+		}})
 	})
 	st.alarms[delivery.ID] = alarm{id: id, turn: delivery.Turn}
 }
@@ -336,6 +340,7 @@ func (w *writer) reconsider(webhookID string) {
 		case endpoint.Inactive != "":
 			w.put(inactive(d, endpoint, w.env.Now), endpoint)
 		case d.State == Held && !w.health(webhookID).Blocked:
+			d.InOrder = true
 			w.put(d.due(w.env.Now, "released"), endpoint)
 		}
 	}
@@ -441,6 +446,7 @@ func (d *Dispatcher) Unblock(s *engine.Sandbox, p *engine.Provider, webhookID st
 		h := w.health(webhookID)
 		sims.HealthTable(w.env.Tx).Put(webhookID, sims.Health{})
 		for _, delivery := range w.missed(webhookID, h) {
+			delivery.InOrder = true
 			w.again(delivery, "sent again after unblocking")
 		}
 		return nil
@@ -467,16 +473,22 @@ func (w *writer) missed(webhookID string, h sims.Health) []Delivery {
 	return missed
 }
 
-// Collect runs a function that moves the clock and returns the attempts that were recorded meanwhile.
+// Collect runs a function that moves the clock and returns the attempts that were recorded since the last time, in the
+// order of their instants and events. On a frozen clock that includes first attempts, which start when an event happens
+// and may be over before the clock is moved.
 func (d *Dispatcher) Collect(s *engine.Sandbox, move func() error) ([]Fired, error) {
 	st := d.state(s)
-	fired := []Fired{}
 	st.mu.Lock()
-	st.fired = append(st.fired, &fired)
+	st.moving++
 	st.mu.Unlock()
 	err := move()
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	st.fired = slices.DeleteFunc(st.fired, func(other *[]Fired) bool { return other == &fired })
+	st.moving--
+	fired := st.fired
+	st.fired = nil
+	slices.SortStableFunc(fired, func(a, b Fired) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.seq, b.seq), cmp.Compare(a.Attempt, b.Attempt))
+	})
 	return fired, err
 }

@@ -67,6 +67,10 @@ func (d *Dispatcher) resolve(r EventRequest) (*engine.Provider, sims.EventType, 
 	if !ok {
 		return nil, sims.EventType{}, fmt.Errorf("%w: %s has no %q; did you mean %q?", ErrUnknownType, r.Sim, r.Type, closest(p, r.Type))
 	}
+	if environments := p.Delivery.Environments; r.Environment != "" && !slices.Contains(environments, r.Environment) {
+		return nil, sims.EventType{}, fmt.Errorf("%w: %q; the environments of %s are: %s",
+			ErrUnknownEnvironment, r.Environment, r.Sim, cmp.Or(strings.Join(environments, ", "), "none"))
+	}
 	return p, eventType, nil
 }
 

@@ -22,34 +22,48 @@ type laneKey struct {
 
 type lane struct {
 	key     laneKey
-	waiting []func() (ok bool)
+	waiting []work
 	running int
 	width   int
-	ordered bool
+	alone   bool // what runs wants nothing beside it
 	queued  bool // is in ready
+}
+
+// work of a webhook. Ordered work runs alone in its lane. do reports whether the receiver took the delivery.
+type work struct {
+	ordered bool
+	do      func() (ok bool)
+}
+
+// free: the lane can run the first that waits.
+func (ln *lane) free() bool {
+	if len(ln.waiting) == 0 || ln.alone || ln.running >= ln.width {
+		return false
+	}
+	return !ln.waiting[0].ordered || ln.running == 0
 }
 
 func newLanes(limit, width int) *lanes {
 	return &lanes{max: limit, width: width, byKey: map[laneKey]*lane{}}
 }
 
-// add hands work to a lane. It never blocks. work reports whether the receiver took the delivery.
-func (l *lanes) add(key laneKey, ordered bool, work func() bool) {
+// add hands work to a lane. It never blocks.
+func (l *lanes) add(key laneKey, w work) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	ln, ok := l.byKey[key]
 	if !ok {
-		ln = &lane{key: key, width: 1, ordered: ordered}
+		ln = &lane{key: key, width: 1}
 		l.byKey[key] = ln
 	}
-	ln.waiting = append(ln.waiting, work)
+	ln.waiting = append(ln.waiting, w)
 	l.enqueue(ln)
 	l.start()
 }
 
 // enqueue puts a lane that can run something at the end of the turn. The caller holds the lock.
 func (l *lanes) enqueue(ln *lane) {
-	if !ln.queued && len(ln.waiting) > 0 && ln.running < ln.width {
+	if !ln.queued && ln.free() {
 		ln.queued = true
 		l.ready = append(l.ready, ln)
 	}
@@ -61,24 +75,29 @@ func (l *lanes) start() {
 		ln := l.ready[0]
 		l.ready = l.ready[1:]
 		ln.queued = false
-		work := ln.waiting[0]
-		ln.waiting[0] = nil
+		if !ln.free() { // it has become narrow meanwhile: run puts it in again
+			continue
+		}
+		first := ln.waiting[0]
+		ln.waiting[0] = work{}
 		ln.waiting = ln.waiting[1:]
+		ln.alone = first.ordered
 		ln.running++
 		l.running++
 		l.enqueue(ln)
-		go l.run(ln, work)
+		go l.run(ln, first)
 	}
 }
 
-func (l *lanes) run(ln *lane, work func() bool) {
-	ok := work()
+func (l *lanes) run(ln *lane, w work) {
+	ok := w.do()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.running--
 	ln.running--
+	ln.alone = false
 	ln.width = 1
-	if ok && !ln.ordered {
+	if ok {
 		ln.width = l.width
 	}
 	l.enqueue(ln)

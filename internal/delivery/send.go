@@ -3,16 +3,15 @@ package delivery
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
+	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -47,54 +46,6 @@ func newSender(o Options) *sender {
 	}
 }
 
-// dialer connects for one attempt, and gives up when the attempt ends: the transport would go on dialling in the
-// background.
-type dialer struct {
-	net.Dialer
-	roots func() *x509.CertPool
-}
-
-// trusted are the roots of this machine and one more. They are read when the first secure connection is made.
-func trusted(more *x509.Certificate) func() *x509.CertPool {
-	return sync.OnceValue(func() *x509.CertPool {
-		pool, err := x509.SystemCertPool()
-		if err != nil {
-			pool = x509.NewCertPool()
-		}
-		if more != nil {
-			pool.AddCert(more)
-		}
-		return pool
-	})
-}
-
-type attemptKey struct{}
-
-func (d dialer) plain(detached context.Context, network, address string) (net.Conn, error) {
-	ctx, _ := detached.Value(attemptKey{}).(context.Context)
-	return d.DialContext(ctx, network, address)
-}
-
-func (d dialer) secure(detached context.Context, network, address string) (net.Conn, error) {
-	ctx, _ := detached.Value(attemptKey{}).(context.Context)
-	conn, err := d.DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	host, _, _ := net.SplitHostPort(address) // the dialer took it
-	secured := tls.Client(conn, &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12, RootCAs: d.roots()})
-	if err := secured.HandshakeContext(ctx); err != nil {
-		_ = conn.Close()
-		return nil, handshakeError{err}
-	}
-	return secured, nil
-}
-
-// handshakeError is what kept a connection from becoming a secure one.
-type handshakeError struct{ error }
-
-func (e handshakeError) Unwrap() error { return e.error }
-
 // answer is what came back of an attempt.
 type answer struct {
 	status   int
@@ -107,16 +58,20 @@ type answer struct {
 func (s *sender) send(base context.Context, r Request, timeout time.Duration) answer {
 	ctx, cancel := context.WithTimeout(base, timeout)
 	defer cancel()
-	ctx = context.WithValue(ctx, attemptKey{}, ctx)
+	var used *conn
+	ctx = watching(ctx, func(c *conn) { used = c })
 	req, err := http.NewRequestWithContext(ctx, r.Method, r.URL, bytes.NewReader(r.Body))
 	if err == nil {
-		err = checkHeader(r.Header)
+		err = errors.Join(checkURL(req.URL), checkHeader(r.Header))
 	}
 	if err != nil {
 		return answer{err: &AttemptError{Class: ClassRequest, Detail: err.Error()}}
 	}
 	req.Header = r.Header.Clone()
 	resp, err := s.transport.RoundTrip(req)
+	if err != nil && used.brokeOff() {
+		err = fmt.Errorf("%w: %w", io.ErrUnexpectedEOF, err)
+	}
 	if err != nil {
 		return answer{err: classify(ctx, base, err, timeout)}
 	}
@@ -125,6 +80,19 @@ func (s *sender) send(base context.Context, r Request, timeout time.Duration) an
 		return answer{status: resp.StatusCode, response: Response{Header: resp.Header}}
 	}
 	return read(ctx, base, resp, timeout)
+}
+
+// checkURL refuses what the transport would refuse in other words, or not at all.
+func checkURL(u *url.URL) error {
+	if u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+		return fmt.Errorf("the URL %q has no scheme http or https, or no host", u)
+	}
+	if port := u.Port(); port != "" {
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+			return fmt.Errorf("the URL %q has a port that is none", u)
+		}
+	}
+	return nil
 }
 
 func checkHeader(h http.Header) error {
@@ -176,10 +144,10 @@ func classify(ctx, base context.Context, err error, timeout time.Duration) *Atte
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return fail(ClassRefused, "connection refused: nobody listens there")
 	case errors.As(err, &handshake):
-		return fail(ClassTLS, "no TLS handshake: "+handshake.Error())
+		return fail(ClassTLS, "no TLS handshake: "+handshake.why())
 	case errors.As(err, &operation) && operation.Op == "remote error": // an alert after the handshake
 		return fail(ClassTLS, err.Error())
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case broken(err):
 		return fail(ClassReset, "the connection broke before the answer was complete")
 	case strings.Contains(err.Error(), "server closed idle connection"):
 		return fail(ClassReset, "the connection was closed before the request was answered")

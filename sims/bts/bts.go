@@ -45,11 +45,12 @@ func New() *sims.Sim {
 
 		Webhooks: webhooks,
 		Delivery: &sims.Delivery{
-			Payload:  payload,
-			Encode:   encode,
-			Targets:  targets,
-			Endpoint: endpoint,
-			Sign:     sign,
+			Environments: []string{"production", "test"},
+			Payload:      payload,
+			Encode:       encode,
+			Targets:      targets,
+			Endpoint:     endpoint,
+			Sign:         sign,
 		},
 
 		Authorize: authorize,

@@ -41,10 +41,11 @@ func New() *sims.Sim {
 
 		Webhooks: webhooks,
 		Delivery: &sims.Delivery{
-			Payload:  payload,
-			Targets:  targets,
-			Endpoint: endpoint,
-			Sign:     sign,
+			Environments: []string{"test", "live"},
+			Payload:      payload,
+			Targets:      targets,
+			Endpoint:     endpoint,
+			Sign:         sign,
 		},
 
 		Authorize:    authorize,
