@@ -3,7 +3,7 @@ package mocksrv_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
+	"encoding/json" //nolint:depguard // the bare handler is what somebody writes with the standard library
 	"fmt"
 	"io"
 	"net/http"

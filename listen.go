@@ -21,7 +21,7 @@ import (
 const (
 	ReadHeaderTime = 5 * time.Second  // for the header of a request
 	ReadTime       = 10 * time.Second // for header and body
-	WriteTime      = 40 * time.Second // from the header on, until the answer is written
+	WriteTime      = 20 * time.Second // from the header on, until the answer is written
 	IdleTime       = 2 * time.Minute  // of a connection between requests
 	MaxHeader      = 64 << 10         // bytes; net/http adds 4 KiB for its buffer
 

@@ -71,10 +71,13 @@ func TestVerifyWaitsForCallsToCome(t *testing.T) {
 	t.Parallel()
 	srv := mocksrv.RunT(t)
 	c := simCreates()[4]
+	requests := make([]*http.Request, 3)
+	for n := range requests {
+		requests[n] = clientRequest(t, srv.BaseURL(c.sim), c, n, srv.Credentials(c.sim), srv.Now())
+	}
 	go func() {
-		for n := range 3 {
-			resp, err := srv.Client().Do(clientRequest(t, srv.BaseURL(c.sim), c, n, srv.Credentials(c.sim), srv.Now()))
-			if err == nil {
+		for _, r := range requests {
+			if resp, err := srv.Client().Do(r); err == nil {
 				_ = resp.Body.Close()
 			}
 		}

@@ -23,7 +23,17 @@ const (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	os.Exit(run(ctx, os.Args[1:], os.LookupEnv, os.Stdout, os.Stderr))
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	os.Exit(checked(ctx, os.Environ()))
+}
+
+// checked is run, in an environment without unknown settings.
+func checked(ctx context.Context, environ []string) int {
+	if err := checkEnvironment(environ); err != nil {
+		fmt.Fprintln(os.Stderr, "mocksrv:", err)
+		return exitUsage
+	}
+	return run(ctx, os.Args[1:], os.LookupEnv, os.Stdout, os.Stderr)
 }
 
 // commands is the command line.
@@ -41,6 +51,7 @@ type program struct {
 	ctx    context.Context //nolint:containedctx // the lifetime of the process
 	stdout io.Writer
 	stderr io.Writer
+	origin func(flag string) string // where a setting comes from
 }
 
 type exit int
@@ -53,7 +64,12 @@ func run(ctx context.Context, args []string, getenv func(string) (string, bool),
 		}
 	}()
 	var cli commands
-	parser, err := newParser(&cli, args, getenv, stdout, stderr)
+	from, err := readSources(args, getenv)
+	if err != nil {
+		fmt.Fprintln(stderr, "mocksrv:", err)
+		return exitUsage
+	}
+	parser, err := newParser(&cli, from, stdout, stderr)
 	if err != nil {
 		fmt.Fprintln(stderr, "mocksrv:", err)
 		return exitUsage
@@ -67,25 +83,22 @@ func run(ctx context.Context, args []string, getenv func(string) (string, bool),
 		}
 		return exitUsage
 	}
-	if err := parsed.Run(&program{ctx: ctx, stdout: stdout, stderr: stderr}); err != nil {
+	origin := func(flag string) string { return from.origin(parsed, flag) }
+	if err := parsed.Run(&program{ctx: ctx, stdout: stdout, stderr: stderr, origin: origin}); err != nil {
 		fmt.Fprintln(stderr, "mocksrv:", err)
 		return exitFailed
 	}
 	return exitOK
 }
 
-func newParser(cli *commands, args []string, getenv func(string) (string, bool), stdout, stderr io.Writer) (*kong.Kong, error) {
-	resolvers, err := settings(args, getenv)
-	if err != nil {
-		return nil, err
-	}
+func newParser(cli *commands, from *sources, stdout, stderr io.Writer) (*kong.Kong, error) {
 	return kong.New(cli,
 		kong.Name("mocksrv"),
 		kong.Description("A webhook provider in a box: simulates the webhook APIs of five providers, and acts as they do.\n\n"+
 			"Every flag of a command can also be set by MOCKSRV_<FLAG> in the environment (--allow-host: MOCKSRV_ALLOW_HOST), or in the file given by --config. Flags win over the environment, the environment over the file."),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { panic(exit(code)) }),
-		kong.Resolvers(resolvers...),
+		kong.Resolvers(from.resolvers()...),
 		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)

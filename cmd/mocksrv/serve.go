@@ -19,6 +19,7 @@ import (
 // serveCommand has the flags of "serve". Their names are also the keys of the configuration file.
 type serveCommand struct {
 	Listen              string        `help:"Address and port to listen on; port 0 picks a free one." default:"127.0.0.1:8080"`
+	ControlListen       string        `help:"Address and port of the control API alone. By default it is where the providers are, under /_mocksrv/." placeholder:"ADDRESS"`
 	Seed                int64         `help:"Every id, secret and payload derives from it." default:"1"`
 	Clock               string        `help:"World clock of the default sandbox: real, or an RFC 3339 instant at which it is frozen." default:"real"`
 	Edge                string        `help:"Clock that request timestamps are compared with: wall (this machine's) or world." enum:"wall,world" default:"wall"`
@@ -26,14 +27,43 @@ type serveCommand struct {
 	ControlToken        string        `help:"Ask for this bearer token on the control API." placeholder:"TOKEN"`
 	AllowHost           []string      `help:"Further Host names under which the control API answers." placeholder:"NAME"`
 	MaxSandboxes        int           `help:"How many sandboxes there may be." default:"20000"`
-	Grace               time.Duration `help:"How long attempts under way may take when the server is told to stop." default:"5s"`
+	SandboxIdle         time.Duration `help:"Delete sandboxes that are unused for so long, in real time; 0s: never. The default sandbox stays." default:"0s"`
+	MaxConnections      int           `help:"How many connections may be open at once, on each address. More are refused with 503." default:"16384"`
+	Grace               time.Duration `help:"How long requests and attempts under way may take when the server is told to stop." default:"5s"`
 	LogFormat           string        `help:"Format of the log on standard error: text or json." enum:"text,json" default:"text"`
 	LogLevel            string        `help:"Least level that is logged: debug, info, warn, error." enum:"debug,info,warn,error" default:"info"`
 	Quiet               bool          `help:"Print the ready line only."`
+	PrintConfig         bool          `help:"Print the effective settings and where each comes from, as YAML, and end."`
+}
+
+// Validate implements kong.Validatable: what a flag's type does not say.
+func (s *serveCommand) Validate() error {
+	if _, err := control.ParseClock(s.Clock); err != nil {
+		return fmt.Errorf("--clock: %w", err)
+	}
+	for _, number := range []struct {
+		flag   string
+		ok     bool
+		want   string
+		actual any
+	}{
+		{"max-sandboxes", s.MaxSandboxes >= 1, "at least 1", s.MaxSandboxes},
+		{"max-connections", s.MaxConnections >= 1, "at least 1", s.MaxConnections},
+		{"sandbox-idle", s.SandboxIdle == 0 || s.SandboxIdle >= time.Second, "0s (never) or at least 1s", s.SandboxIdle},
+		{"grace", s.Grace >= 0, "no negative duration", s.Grace},
+	} {
+		if !number.ok {
+			return fmt.Errorf("--%s: want %s, got %v", number.flag, number.want, number.actual)
+		}
+	}
+	return nil
 }
 
 // Run serves until the process is told to stop.
 func (s *serveCommand) Run(p *program) error {
+	if s.PrintConfig {
+		return s.print(p.stdout, p.origin)
+	}
 	setting, err := control.ParseClock(s.Clock)
 	if err != nil {
 		return fmt.Errorf("--clock: %w", err)
@@ -41,7 +71,8 @@ func (s *serveCommand) Run(p *program) error {
 	log := s.logger(p.stderr)
 	options := mocksrv.Options{
 		Seed: s.Seed, Address: s.Listen, EdgeWorld: s.Edge == string(clock.WorldEdge), AllowPublicDelivery: s.AllowPublicDelivery,
-		ControlToken: s.ControlToken, ControlHosts: s.AllowHost, MaxSandboxes: s.MaxSandboxes, Version: version(), Log: log,
+		ControlAddress: s.ControlListen, ControlToken: s.ControlToken, ControlHosts: s.AllowHost, MaxSandboxes: s.MaxSandboxes,
+		SandboxIdle: s.SandboxIdle, MaxConnections: s.MaxConnections, Version: version(), Log: log,
 	}
 	if setting.Mode == clock.Frozen {
 		options.FrozenAt = setting.Now
@@ -58,6 +89,7 @@ func (s *serveCommand) Run(p *program) error {
 		return err
 	}
 	<-p.ctx.Done()
+	log.Info("stopping", "grace", s.Grace)
 	return s.stop(server, log)
 }
 
@@ -73,7 +105,11 @@ func (s *serveCommand) logger(w io.Writer) *slog.Logger {
 
 // warn says what follows from listening wider than this machine.
 func (s *serveCommand) warn(log *slog.Logger) {
-	host, _, err := net.SplitHostPort(s.Listen)
+	address := s.Listen
+	if s.ControlListen != "" {
+		address = s.ControlListen
+	}
+	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return
 	}
@@ -81,7 +117,7 @@ func (s *serveCommand) warn(log *slog.Logger) {
 		return
 	}
 	if s.ControlToken == "" {
-		log.Warn("listening beyond this machine: whoever reaches the port controls the simulator; consider --control-token", "listen", s.Listen)
+		log.Warn("listening beyond this machine: whoever reaches the port controls the simulator; consider --control-token", "listen", address)
 	}
 }
 
@@ -97,7 +133,7 @@ func (s *serveCommand) announce(w io.Writer, server *mocksrv.Server) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(&b, "control API    %s%sv1/sandboxes/default  (described at %[1]s%[2]sopenapi.yaml)\n", server.URL(), control.Prefix)
+	fmt.Fprintf(&b, "control API    %s%sv1/sandboxes/default  (described at %[1]s%[2]sopenapi.yaml)\n", server.ControlURL(), control.Prefix)
 	for _, p := range providers {
 		credentials := server.Credentials(p.Name)
 		fmt.Fprintf(&b, "\n%s — %s\n  base URL  %s\n", p.Name, p.Title, server.BaseURL(p.Name))
@@ -114,7 +150,7 @@ func (s *serveCommand) stop(server *mocksrv.Server, log *slog.Logger) error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.Grace)
 	defer cancel()
 	left, err := server.Stop(ctx)
-	log.Info("stopped", "attempts_cut", left.Cut, "deliveries_waiting", left.Waiting)
+	log.Info("stopped", "requests_cut", left.Requests, "attempts_cut", left.Cut, "deliveries_waiting", left.Waiting)
 	return err
 }
 

@@ -14,30 +14,54 @@ import (
 // envPrefix starts the name of every environment variable.
 const envPrefix = "MOCKSRV_"
 
-// settings returns what flags fall back to: the file first, then the environment, which wins over it.
-func settings(args []string, getenv func(string) (string, bool)) ([]kong.Resolver, error) {
-	fromEnv := kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-		if value, ok := getenv(envName(flag.Name)); ok {
-			return value, nil
-		}
-		return nil, nil
-	})
-	path := configPath(args, getenv)
-	if path == "" {
-		return []kong.Resolver{fromEnv}, nil
-	}
-	values, err := readConfig(path)
-	if err != nil {
-		return nil, err
-	}
-	fromFile := kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-		if value, ok := values[flag.Name]; ok {
-			return value, nil
-		}
-		return nil, nil
-	})
-	return []kong.Resolver{fromFile, fromEnv}, nil
+// sources are where settings come from beside the command line.
+type sources struct {
+	getenv func(string) (string, bool)
+	path   string         // of the file; "": none
+	file   map[string]any // its values, by flag name
 }
+
+func readSources(args []string, getenv func(string) (string, bool)) (*sources, error) {
+	s := &sources{getenv: getenv, path: configPath(args, getenv)}
+	if s.path == "" {
+		return s, nil
+	}
+	var err error
+	s.file, err = readConfig(s.path)
+	return s, err
+}
+
+// resolvers are what flags fall back to: the file first, then the environment, which wins over it.
+func (s *sources) resolvers() []kong.Resolver {
+	return []kong.Resolver{
+		kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) { return s.file[flag.Name], nil }),
+		kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+			if value, ok := s.getenv(envName(flag.Name)); ok && flag.Name != printConfig {
+				return value, nil
+			}
+			return nil, nil
+		}),
+	}
+}
+
+// origin says where the value of a flag comes from.
+func (s *sources) origin(parsed *kong.Context, flag string) string {
+	for _, path := range parsed.Path {
+		if path.Flag != nil && path.Flag.Name == flag && !path.Resolved {
+			return "flag --" + flag
+		}
+	}
+	if _, ok := s.getenv(envName(flag)); ok {
+		return "environment " + envName(flag)
+	}
+	if _, ok := s.file[flag]; ok {
+		return "file " + s.path
+	}
+	return "default"
+}
+
+// printConfig is the flag that shows the settings, and is none itself.
+const printConfig = "print-config"
 
 func envName(flag string) string {
 	return envPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
@@ -76,19 +100,28 @@ func readConfig(path string) (map[string]any, error) {
 	return values, nil
 }
 
-// flagNames are the flags of "serve", which are the keys of the file.
+// flagNames are the settings of "serve", which are the keys of the file.
 func flagNames() []string {
 	var names []string
-	fields := reflect.TypeFor[serveCommand]()
-	for i := range fields.NumField() {
-		name := fields.Field(i).Tag.Get("name")
-		if name == "" {
-			name = hyphenated(fields.Field(i).Name)
-		}
-		names = append(names, name)
+	for _, f := range settingFields() {
+		names = append(names, settingName(f))
 	}
 	slices.Sort(names)
 	return names
+}
+
+// settingFields are the fields of "serve" that are settings.
+func settingFields() []reflect.StructField {
+	return slices.DeleteFunc(reflect.VisibleFields(reflect.TypeFor[serveCommand]()), func(f reflect.StructField) bool {
+		return settingName(f) == printConfig
+	})
+}
+
+func settingName(f reflect.StructField) string {
+	if name := f.Tag.Get("name"); name != "" {
+		return name
+	}
+	return hyphenated(f.Name)
 }
 
 func hyphenated(name string) string {

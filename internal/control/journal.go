@@ -29,7 +29,7 @@ func deadline(c *call, field, word string) (context.Context, context.CancelFunc,
 }
 
 // AnswerTime is how long writing the answer of a patient call may take.
-const AnswerTime = 30 * time.Second
+const AnswerTime = 10 * time.Second
 
 // patient lets a call take as long as its own bound allows, where the server's limits for ordinary requests would end it:
 // the one for reading, which would end its context although the request has been read whole, and the one for the answer.

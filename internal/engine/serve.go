@@ -384,8 +384,7 @@ func (e *Engine) report(req *request, x *Exchange, err error) {
 		return
 	}
 	about := []any{"request", req.sandbox.RequestID(x), "sim", x.Sim, "operation", x.Operation, "error", err}
-	var panicked panicError
-	if errors.As(err, &panicked) {
+	if panicked, ok := errors.AsType[panicError](err); ok {
 		about = append(about, "stack", panicked.stack)
 	}
 	e.log.Error("defect on the request path", about...)

@@ -185,8 +185,8 @@ type operator struct {
 func operators() map[string]operator {
 	order := func(ok func(int) bool) operator {
 		return operator{check: orderable, holds: func(operand, got any) bool {
-			c, comparable := ordered(got, operand)
-			return comparable && ok(c)
+			c, both := ordered(got, operand)
+			return both && ok(c)
 		}}
 	}
 	return map[string]operator{

@@ -226,7 +226,7 @@ func (tx *memoryTx) Replace(state State) {
 	}
 	for name, rows := range state.Tables {
 		for _, r := range rows {
-			tx.Put(name, r.ID, Raw(slices.Clone(r.Value)), r.Keys...)
+			tx.Put(name, r.ID, slices.Clone(r.Value), r.Keys...)
 		}
 	}
 	for _, name := range state.Claims {
@@ -243,8 +243,8 @@ type memoryTx struct {
 }
 
 func (tx *memoryTx) rollback() {
-	for i := len(tx.undo) - 1; i >= 0; i-- {
-		tx.undo[i]()
+	for _, undo := range slices.Backward(tx.undo) {
+		undo()
 	}
 }
 
