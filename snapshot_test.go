@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -139,4 +140,40 @@ func TestBrokenSnapshotsAreRefusedWhole(t *testing.T) {
 		require.Error(t, srv.Restore([]byte(broken)), name)
 		require.Equal(t, before, dump(t, srv), name)
 	}
+}
+
+// The same over the control API, into a new process of the binary: what is answered after the restore is, byte for byte,
+// what the first process answers.
+func TestSnapshotMovesToANewProcess(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", dir+"/mocksrv", "./cmd/mocksrv").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	script := `
+pids=()
+trap 'kill "${pids[@]}"; wait' EXIT
+start() { # NAME FLAGS…: sets base
+  ./mocksrv serve --listen 127.0.0.1:0 "${@:2}" > "$1.out" & pids+=($!)
+  until base=$(sed -n 's/^mocksrv ready at //p' "$1.out") && [ -n "$base" ]; do kill -0 "${pids[-1]}"; done
+}
+box=_mocksrv/v1/sandboxes/default
+hook() { curl -sf "$1/hsrcpay/v1/webhooks/" -H "Authorization: Bearer $key" -H 'Content-Type: application/json' -d '{"endpoint":"https://merchant.example/hook","enabled_events":["*"]}'; }
+start first --clock 2026-01-08T09:00:00Z --seed 7; first=$base
+key=$(curl -sf "$first/$box" | jq -r .sims.hsrcpay.credentials.secret_key)
+hook "$first" >/dev/null
+curl -sf "$first/$box/snapshot" > snapshot.json
+start second --seed 99; second=$base
+curl -sf -X PUT "$second/$box/snapshot" --data-binary @snapshot.json >/dev/null
+for base in "$first" "$second"; do
+  { hook "$base"; curl -sf "$base/hsrcpay/v1/webhooks/" -H "Authorization: Bearer $key"; curl -sf "$base/$box/snapshot"; } > answers
+  sha256sum answers; grep -o '"object":"webhook"' answers | wc -l
+done`
+	cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", script)
+	cmd.Dir = dir
+	printed, err := cmd.Output()
+	require.NoError(t, err)
+	lines := strings.Split(strings.TrimSpace(string(printed)), "\n")
+	require.Len(t, lines, 4)
+	require.Equal(t, lines[0], lines[2])
+	require.Equal(t, "3", lines[1])
 }
