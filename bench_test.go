@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mocksrv/mocksrv"
+	"github.com/mocksrv/mocksrv/client"
 	"github.com/mocksrv/mocksrv/internal/clock"
 	"github.com/mocksrv/mocksrv/sims"
 	"github.com/mocksrv/mocksrv/sims/all"
@@ -237,4 +239,48 @@ func lists() []call {
 		}),
 		simCall("hsrcpay", http.MethodGet, "/v1/webhooks/", 10, none),
 	}
+}
+
+// BenchmarkFlat measures a create when nothing is stored beside one when much is: the cost must not grow. It reports the
+// heap that 100,000 requests leave behind.
+func BenchmarkFlat(b *testing.B) {
+	for _, stored := range []int{0, 100_000} {
+		for _, sandboxes := range []int{1, 5_000} {
+			b.Run(fmt.Sprintf("stored=%d/sandboxes=%d", stored, sandboxes), func(b *testing.B) { flat(b, stored, sandboxes) })
+		}
+	}
+}
+
+func flat(b *testing.B, stored, sandboxes int) {
+	b.Helper()
+	srv, err := mocksrv.New(mocksrv.Options{Seed: 1})
+	require.NoError(b, err)
+	b.Cleanup(func() { _, _ = srv.Stop(context.Background()) })
+	for range sandboxes - 1 {
+		_, err := srv.Control().CreateSandbox(b.Context(), client.NewSandbox{})
+		require.NoError(b, err)
+	}
+	c := simCreates()[4]
+	before := heap()
+	for i := range stored {
+		srv.ServeHTTP(httptest.NewRecorder(), request(b, srv, "http://mocksrv", c.sim, c.method, c.path, c.body(i, nil)))
+	}
+	kept := float64(heap()-before) / (1 << 20)
+	requests := make([]*http.Request, b.N)
+	for i := range requests {
+		requests[i] = request(b, srv, "http://mocksrv", c.sim, c.method, c.path, c.body(i, nil))
+	}
+	b.ResetTimer()
+	for _, r := range requests {
+		srv.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	b.ReportMetric(kept, "MB-kept")
+}
+
+// heap is what is in use after a collection.
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }

@@ -53,7 +53,10 @@ func (s *Server) listen(address string, handler http.Handler) (*endpoint, error)
 	return e, nil
 }
 
-func (e *endpoint) serve() { e.served <- e.server.Serve(e.listener) }
+func (e *endpoint) serve() {
+	defer close(e.served) // whoever stops once more finds that it has ended
+	e.served <- e.server.Serve(e.listener)
+}
 
 // url is where the endpoint is reached from this machine.
 func (e *endpoint) url() string {

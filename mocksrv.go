@@ -10,9 +10,8 @@
 package mocksrv
 
 import (
-	"bytes"
 	"errors"
-	"io"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -78,6 +77,8 @@ type Server struct {
 
 	providerEnd *endpoint // nil before Start
 	controlEnd  *endpoint // nil: the control API is where the providers are
+
+	fatalf func(format string, args ...any) // ends the test, or panics
 }
 
 //nolint:gochecknoglobals // the documents are read once in a process, not once for each of hundreds of test servers
@@ -104,7 +105,7 @@ func New(o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{options: o}
+	s := &Server{options: o, fatalf: func(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }}
 	s.metrics = metrics.New(s.gauges)
 	s.engine, err = engine.New(engine.Options{
 		Providers: providers, Default: engine.SandboxConfig{Seed: o.Seed, Clock: o.clock()}, MaxSandboxes: o.MaxSandboxes,
@@ -127,7 +128,7 @@ func New(o Options) (*Server, error) {
 	s.sandbox, _ = s.engine.Sandbox(DefaultSandbox)
 	s.control = control.New(s.engine, s.dispatcher, control.Options{
 		Token: o.ControlToken, AllowHosts: o.ControlHosts, Seed: o.Seed, CA: ca, Idle: o.SandboxIdle,
-		Metrics: s.metrics.Scrape, ProviderHost: s.providerHost,
+		Metrics: s.metrics.Scrape, ProviderHost: s.providerHost, Log: o.Log,
 	})
 	return s, nil
 }
@@ -169,49 +170,29 @@ func (s *Server) Client() *http.Client {
 	return &http.Client{}
 }
 
-// inProcess is a transport without a network.
-type inProcess struct{ handler http.Handler }
-
-// RoundTrip implements http.RoundTripper.
-func (t inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
-	in := r.Clone(r.Context())
-	in.RequestURI = r.URL.RequestURI()
-	in.RemoteAddr = "127.0.0.1:0"
-	if in.Host == "" {
-		in.Host = r.URL.Host
-	}
-	if in.Body == nil {
-		in.Body = http.NoBody
-	}
-	rec := &recorder{header: http.Header{}, status: http.StatusOK}
-	t.handler.ServeHTTP(rec, in)
-	return &http.Response{
-		Status: http.StatusText(rec.status), StatusCode: rec.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: rec.header,
-		Body: io.NopCloser(&rec.body), ContentLength: int64(rec.body.Len()), Request: r,
-	}, nil
-}
-
-// recorder takes an answer in.
-type recorder struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
-}
-
-// Header implements http.ResponseWriter.
-func (r *recorder) Header() http.Header { return r.header }
-
-// WriteHeader implements http.ResponseWriter.
-func (r *recorder) WriteHeader(status int) { r.status = status }
-
-// Write implements http.ResponseWriter.
-func (r *recorder) Write(p []byte) (int, error) { return r.body.Write(p) }
-
 // BaseURL is where a provider of the default sandbox is reached. Paths of the provider are appended to it.
-func (s *Server) BaseURL(sim string) string { return control.BaseURL(s.URL(), DefaultSandbox, sim) }
+func (s *Server) BaseURL(sim string) string {
+	s.provider(sim)
+	return control.BaseURL(s.URL(), DefaultSandbox, sim)
+}
 
 // Credentials returns the ready-made credentials of a provider in the default sandbox.
-func (s *Server) Credentials(sim string) map[string]string { return s.sandbox.Credentials(sim) }
+func (s *Server) Credentials(sim string) map[string]string {
+	return s.sandbox.Credentials(s.provider(sim).Name)
+}
+
+// provider finds a provider by name. An unknown one ends the test with the names there are.
+func (s *Server) provider(name string) *engine.Provider {
+	p, ok := s.engine.Provider(name)
+	if !ok {
+		var names []string
+		for _, known := range s.engine.Providers() {
+			names = append(names, known.Name)
+		}
+		s.fatalf("mocksrv: there is no sim %q; the sims are %s", name, strings.Join(names, ", "))
+	}
+	return p
+}
 
 // Control returns a typed client of the control API.
 func (s *Server) Control() *client.Client {

@@ -2,6 +2,7 @@ package mocksrv
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/mocksrv/mocksrv/client"
@@ -21,7 +22,7 @@ type TB interface {
 // RunT starts a server that ends with the test.
 func RunT(t TB, options ...func(*Options)) *Server {
 	t.Helper()
-	var o Options
+	o := Options{Seed: 1}
 	for _, option := range options {
 		option(&o)
 	}
@@ -29,6 +30,7 @@ func RunT(t TB, options ...func(*Options)) *Server {
 	if err != nil {
 		t.Fatalf("mocksrv: %v", err)
 	}
+	s.fatalf = t.Fatalf
 	if !o.NoListener {
 		if err := s.Start(); err != nil {
 			t.Fatalf("mocksrv: %v", err)
@@ -61,6 +63,9 @@ func (s *Server) Now() time.Time { return s.sandbox.Clock.Now() }
 // Advance moves the world clock forward, performs everything that is due on the way, in order, and returns the attempts
 // that were made.
 func (s *Server) Advance(by time.Duration) ([]client.Fired, error) {
+	if by < 0 {
+		return nil, fmt.Errorf("advance by %s: the clock moves forward only; freeze it at another instant to go back", by)
+	}
 	return s.move(func(ctx context.Context) error {
 		_, err := s.sandbox.Clock.Advance(ctx, s.sandbox.Clock.Now().Add(by), delivery.MaxFiredByMove)
 		return err
@@ -101,11 +106,7 @@ func (s *Server) Journal() client.Journal { return control.JournalOf(s.sandbox) 
 
 // Webhooks returns every stored webhook of a provider.
 func (s *Server) Webhooks(sim string) ([]client.Webhook, error) {
-	p, ok := s.engine.Provider(sim)
-	if !ok {
-		return nil, delivery.ErrUnknownSim
-	}
-	return control.WebhooksOf(s.sandbox, p)
+	return control.WebhooksOf(s.sandbox, s.provider(sim))
 }
 
 // Snapshot returns the default sandbox as readable, versioned JSON: everything its future answers depend on.

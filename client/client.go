@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -56,9 +58,29 @@ func (c *Client) Sims(ctx context.Context) (out Sims, err error) {
 	return out, c.call(ctx, http.MethodGet, "v1/sims", nil, &out)
 }
 
-// Sandboxes lists the sandboxes.
-func (c *Client) Sandboxes(ctx context.Context) (out Sandboxes, err error) {
-	return out, c.call(ctx, http.MethodGet, "v1/sandboxes", nil, &out)
+// OpenAPI returns the OpenAPI document of the control API, in YAML.
+func (c *Client) OpenAPI(ctx context.Context) (document []byte, err error) {
+	return document, c.call(ctx, http.MethodGet, "openapi.yaml", nil, &document)
+}
+
+// Metrics returns the metrics in the text format of Prometheus.
+func (c *Client) Metrics(ctx context.Context) (string, error) {
+	var text []byte
+	err := c.call(ctx, http.MethodGet, "metrics", nil, &text)
+	return string(text), err
+}
+
+// Sandboxes lists the sandboxes by name: all of them, or a page.
+func (c *Client) Sandboxes(ctx context.Context, page ...Page) (out Sandboxes, err error) {
+	return out, c.call(ctx, http.MethodGet, "v1/sandboxes"+query(pageOf(page).pairs()...), nil, &out)
+}
+
+// AllSandboxes goes through the sandboxes, page by page.
+func (c *Client) AllSandboxes(ctx context.Context) iter.Seq2[Sandbox, error] {
+	return pages(Page{}, func(p Page) ([]Sandbox, string, error) {
+		out, err := c.Sandboxes(ctx, p)
+		return out.Sandboxes, out.Next, err
+	})
 }
 
 // CreateSandbox makes a sandbox.
@@ -112,9 +134,18 @@ func (s *SandboxClient) Advance(ctx context.Context, a Advance) (out Advanced, e
 	return out, s.client.call(ctx, http.MethodPost, s.path+"/clock/advance", a, &out)
 }
 
-// Webhooks lists the stored webhooks; sim "" means all.
-func (s *SandboxClient) Webhooks(ctx context.Context, sim string) (out Webhooks, err error) {
-	return out, s.client.call(ctx, http.MethodGet, s.path+"/webhooks"+query("sim", sim), nil, &out)
+// Webhooks lists the stored webhooks of a sim, or of all when it is "": all of them, or a page.
+func (s *SandboxClient) Webhooks(ctx context.Context, sim string, page ...Page) (out Webhooks, err error) {
+	q := append(pageOf(page).pairs(), "sim", sim)
+	return out, s.client.call(ctx, http.MethodGet, s.path+"/webhooks"+query(q...), nil, &out)
+}
+
+// AllWebhooks goes through the stored webhooks, page by page.
+func (s *SandboxClient) AllWebhooks(ctx context.Context, sim string) iter.Seq2[Webhook, error] {
+	return pages(Page{}, func(p Page) ([]Webhook, string, error) {
+		out, err := s.Webhooks(ctx, sim, p)
+		return out.Webhooks, out.Next, err
+	})
 }
 
 // Unblock lifts the block of a webhook, as the provider's web cabinet does.
@@ -130,21 +161,47 @@ func (s *SandboxClient) Emit(ctx context.Context, event Event) (out Emitted, err
 // DeliveryFilter selects deliveries. Empty fields select all.
 type DeliveryFilter struct {
 	Sim, State, Webhook, Event, Type string
-	// Wait waits until Count (default 1) deliveries pass the filter.
+	// Wait waits, at most five minutes, until Count (default 1) deliveries pass the filter.
 	Wait  time.Duration
 	Count int
+	Page
 }
 
-// Deliveries lists deliveries.
+// Deliveries lists deliveries in the order of their events.
 func (s *SandboxClient) Deliveries(ctx context.Context, f DeliveryFilter) (out Deliveries, err error) {
-	q := []string{"sim", f.Sim, "state", f.State, "webhook", f.Webhook, "event", f.Event, "type", f.Type}
-	if f.Wait > 0 {
-		q = append(q, "wait", f.Wait.String())
-	}
-	if f.Count > 0 {
-		q = append(q, "count", fmt.Sprint(f.Count))
-	}
+	q := append(f.pairs(), "sim", f.Sim, "state", f.State, "webhook", f.Webhook, "event", f.Event, "type", f.Type)
+	q = append(q, waitPairs(f.Wait, f.Count)...)
 	return out, s.client.call(ctx, http.MethodGet, s.path+"/deliveries"+query(q...), nil, &out)
+}
+
+// AllDeliveries goes through the deliveries that pass a filter, page by page. It waits for the first page only.
+func (s *SandboxClient) AllDeliveries(ctx context.Context, f DeliveryFilter) iter.Seq2[Delivery, error] {
+	return pages(f.Page, func(p Page) ([]Delivery, string, error) {
+		f.Page = p
+		out, err := s.Deliveries(ctx, f)
+		f.Wait = 0
+		return out.Deliveries, out.Next, err
+	})
+}
+
+// waitRound is how long one call waits. Waits that are longer take several.
+const waitRound = time.Minute
+
+// WaitForDeliveries waits until so many deliveries pass a filter, or ctx ends.
+func (s *SandboxClient) WaitForDeliveries(ctx context.Context, count int, f DeliveryFilter) (Deliveries, error) {
+	f.Wait, f.Count = waitRound, count
+	for {
+		out, err := s.Deliveries(ctx, f)
+		var p Problem
+		if !errors.As(err, &p) || p.Status != http.StatusRequestTimeout {
+			return out, err
+		}
+	}
+}
+
+// Delivery returns one delivery with its attempts.
+func (s *SandboxClient) Delivery(ctx context.Context, deliveryID string) (out Delivery, err error) {
+	return out, s.client.call(ctx, http.MethodGet, s.path+"/deliveries/"+url.PathEscape(deliveryID), nil, &out)
 }
 
 // Redeliver sends a delivery once more.
@@ -161,19 +218,28 @@ func (s *SandboxClient) Compare(ctx context.Context, deliveryID string, claim Si
 type JournalFilter struct {
 	Sim, Operation, Direction, Rule, Since string
 	Status                                 int
-	Limit                                  int // the newest so many; 0 means 1000
+	Page
 }
 
 // Journal lists exchanges, oldest first.
 func (s *SandboxClient) Journal(ctx context.Context, f JournalFilter) (out Journal, err error) {
-	q := []string{"sim", f.Sim, "operation", f.Operation, "direction", f.Direction, "rule", f.Rule, "since", f.Since}
-	if f.Status > 0 {
-		q = append(q, "status", fmt.Sprint(f.Status))
-	}
-	if f.Limit > 0 {
-		q = append(q, "limit", fmt.Sprint(f.Limit))
-	}
+	q := append(f.pairs(), "sim", f.Sim, "operation", f.Operation, "direction", f.Direction, "rule", f.Rule, "since", f.Since)
+	q = append(q, "status", positive(f.Status))
 	return out, s.client.call(ctx, http.MethodGet, s.path+"/journal"+query(q...), nil, &out)
+}
+
+// AllExchanges goes through the exchanges that pass a filter, page by page, oldest first.
+func (s *SandboxClient) AllExchanges(ctx context.Context, f JournalFilter) iter.Seq2[Exchange, error] {
+	return pages(f.Page, func(p Page) ([]Exchange, string, error) {
+		f.Page = p
+		out, err := s.Journal(ctx, f)
+		return out.Exchanges, out.Next, err
+	})
+}
+
+// ClearJournal forgets every exchange.
+func (s *SandboxClient) ClearJournal(ctx context.Context) error {
+	return s.client.call(ctx, http.MethodDelete, s.path+"/journal", nil, nil)
 }
 
 // Verify asks whether the journal holds what must have happened, waiting for what is still in flight.
@@ -201,6 +267,22 @@ func (s *SandboxClient) Diff(ctx context.Context, before jsontext.Value) (out Sn
 	return out, s.client.call(ctx, http.MethodPost, s.path+"/snapshot/diff", before, &out)
 }
 
+// positive is a number as a query has it; "" when it is not given.
+func positive(n int) string {
+	if n <= 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}
+
+// waitPairs are the parameters of a wait, if there is one.
+func waitPairs(wait time.Duration, count int) []string {
+	if wait <= 0 {
+		return nil
+	}
+	return []string{"wait", wait.String(), "count", positive(count)}
+}
+
 // query builds a query string of the pairs that have a value.
 func query(pairs ...string) string {
 	q := url.Values{}
@@ -224,34 +306,42 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 			return fmt.Errorf("client: encode %T: %w", in, err)
 		}
 	}
+	return c.repeat(ctx, refused, func() error { return c.try(ctx, method, path, body, out) })
+}
+
+// refused: nobody listens.
+func refused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
+
+// repeat tries until it works, or an error is not one to try again after, or the time for the server to start is over.
+func (c *Client) repeat(ctx context.Context, again func(error) bool, try func() error) error {
 	giveUp, cancel := context.WithTimeout(ctx, c.wait)
 	defer cancel()
 	for {
-		err := c.try(ctx, method, path, body, out)
-		if !errors.Is(err, syscall.ECONNREFUSED) {
+		err := try()
+		if err == nil || !again(err) {
 			return err
 		}
-		select {
-		case <-giveUp.Done():
-			if ctx.Err() != nil {
-				return fmt.Errorf("client: the server has not started: %w: %w", ctx.Err(), err)
-			}
+		switch pause(giveUp); {
+		case ctx.Err() != nil:
+			return fmt.Errorf("client: the server has not started: %w: %w", ctx.Err(), err)
+		case giveUp.Err() != nil:
 			return err
-		case <-time.After(20 * time.Millisecond): //nolint:forbidigo // real time: another process is starting
 		}
 	}
 }
 
+// pause is the time between two tries, or until ctx ends.
+func pause(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(20 * time.Millisecond): //nolint:forbidigo // real time: another process is starting
+	}
+}
+
 func (c *Client) try(ctx context.Context, method, path string, body []byte, out any) error {
-	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
+	req, err := c.request(ctx, method, path, body)
 	if err != nil {
-		return fmt.Errorf("client: %w", err)
-	}
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	if c.token != "" {
-		req.Header.Set("Authorization", "Bearer "+c.token)
+		return err
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
@@ -268,10 +358,28 @@ func (c *Client) try(ctx context.Context, method, path string, body []byte, out 
 	if out == nil || len(data) == 0 {
 		return nil
 	}
+	if raw, ok := out.(*[]byte); ok {
+		*raw = data
+		return nil
+	}
 	if err := json.Unmarshal(data, out); err != nil {
 		return fmt.Errorf("client: decode the answer of %s %s: %w", method, path, err)
 	}
 	return nil
+}
+
+func (c *Client) request(ctx context.Context, method, path string, body []byte) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("client: %w", err)
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	return req, nil
 }
 
 // problem turns an error answer into a Problem.

@@ -2,7 +2,9 @@ package client_test
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"iter"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -148,6 +150,12 @@ func TestEveryCall(t *testing.T) {
 	c := srv.Control()
 	must := func(err error) { t.Helper(); require.NoError(t, err) }
 	must(c.Health(ctx))
+	document, err := c.OpenAPI(ctx)
+	must(err)
+	require.Contains(t, string(document), "openapi: 3.0.3\n")
+	metrics, err := c.Metrics(ctx)
+	must(err)
+	require.Contains(t, metrics, "\nmocksrv_sandboxes 1\n")
 	sims, err := c.Sims(ctx)
 	must(err)
 	require.NotEmpty(t, sims.Sims)
@@ -204,17 +212,135 @@ func deliver(t *testing.T, s *client.SandboxClient, provider *http.Client, sim c
 	comparison, err := s.Compare(ctx, sent.ID, client.SignatureClaim{Attempt: 1, Signature: sent.Attempts[0].Signature.Value})
 	require.NoError(t, err)
 	require.Equal(t, "match", comparison.Findings[0].Cause)
+	one, err := s.Delivery(ctx, sent.ID)
+	require.NoError(t, err)
+	require.Equal(t, sent, one)
 	_, err = s.Redeliver(ctx, sent.ID)
 	require.NoError(t, err)
+	again, err := s.WaitForDeliveries(ctx, 1, client.DeliveryFilter{State: "delivered"})
+	require.NoError(t, err)
+	require.Len(t, again.Deliveries, 1)
 	unblocked, err := s.Unblock(ctx, webhooks.Webhooks[0].ID)
 	require.NoError(t, err)
 	require.Zero(t, unblocked.Redelivered)
-	journal, err := s.Journal(ctx, client.JournalFilter{Sim: "hsrcpay", Operation: webhooks.Webhooks[0].Sim, Direction: "all", Rule: "x", Since: "0", Status: 200, Limit: 1})
+	journal, err := s.Journal(ctx, client.JournalFilter{Sim: "hsrcpay", Operation: webhooks.Webhooks[0].Sim, Direction: "all", Rule: "x", Since: "0", Status: 200, Page: client.Page{Limit: 1}})
 	require.NoError(t, err)
 	require.Empty(t, journal.Exchanges)
-	journal, err = s.Journal(ctx, client.JournalFilter{Direction: "all", Limit: 1})
+	journal, err = s.Journal(ctx, client.JournalFilter{Direction: "all", Page: client.Page{Newest: 1}})
 	require.NoError(t, err)
 	require.Len(t, journal.Exchanges, 1)
+	verified, err := s.Verify(ctx, client.Verification{Sim: "hsrcpay", Operation: "createWebhook"})
+	require.NoError(t, err)
+	require.True(t, verified.Pass, verified.Reason)
+	verified, err = s.VerifyDeliveries(ctx, client.Verification{Match: map[string]any{"state": "delivered"}})
+	require.NoError(t, err)
+	require.True(t, verified.Pass, verified.Reason)
+	require.NoError(t, s.ClearJournal(ctx))
+	journal, err = s.Journal(ctx, client.JournalFilter{Direction: "all"})
+	require.NoError(t, err)
+	require.Empty(t, journal.Exchanges)
+}
+
+func TestEveryCallAboutReceivers(t *testing.T) {
+	t.Parallel()
+	ctx, s := t.Context(), mocksrv.RunT(t).Control().In("default")
+	opened, err := s.OpenReceiver(ctx, client.ReceiverSpec{
+		Name: "shop", KeepRequests: 10, Script: client.ReceiverScript{Replies: []client.ReceiverReply{{Status: 503, Header: map[string]string{"A": "b"}}}, Then: "ok"},
+	})
+	require.NoError(t, err)
+	for _, status := range []int{503, 200, 200} {
+		resp, err := http.Post(opened.URL+"/hook", "text/plain", strings.NewReader("hello"))
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, status, resp.StatusCode)
+	}
+	shop, err := s.Receiver(ctx, "shop", client.ReceivedFilter{Wait: time.Minute, Count: 3, Page: client.Page{Limit: 2}})
+	require.NoError(t, err)
+	require.Len(t, shop.Received, 2)
+	require.Equal(t, "2", shop.Next)
+	var numbers []uint64
+	for received, err := range s.AllReceived(ctx, "shop", client.ReceivedFilter{Page: client.Page{Limit: 2}}) {
+		require.NoError(t, err)
+		require.Equal(t, "hello", received.Request.Body)
+		numbers = append(numbers, received.Number)
+	}
+	require.Equal(t, []uint64{1, 2, 3}, numbers)
+	list, err := s.Receivers(ctx)
+	require.NoError(t, err)
+	require.Len(t, list.Receivers, 1)
+	_, err = s.ScriptReceiver(ctx, "shop", client.ReceiverScript{Down: true})
+	require.NoError(t, err)
+	_, err = http.Post(opened.URL+"/hook", "text/plain", http.NoBody) //nolint:bodyclose // there is none
+	require.ErrorIs(t, err, syscall.ECONNREFUSED)
+	require.NoError(t, s.CloseReceiver(ctx, "shop"))
+	_, err = s.Receiver(ctx, "shop", client.ReceivedFilter{})
+	require.ErrorContains(t, err, "no such receiver")
+}
+
+// TestIteratorsGoThroughAllPages: each list is longer than a page.
+func TestIteratorsGoThroughAllPages(t *testing.T) {
+	t.Parallel()
+	ctx, srv := t.Context(), mocksrv.RunT(t)
+	c, s := srv.Control(), srv.Control().In("default")
+	const n = 230
+	sandbox, err := s.Get(ctx)
+	require.NoError(t, err)
+	for i := range n {
+		_, err := c.CreateSandbox(ctx, client.NewSandbox{Name: fmt.Sprintf("s%d", i)})
+		require.NoError(t, err)
+		hook(t, srv.Client(), sandbox.Sims["hsrcpay"], fmt.Sprintf("http://127.0.0.1:1/%d", i))
+	}
+	_, err = s.Emit(ctx, client.Event{Sim: "hsrcpay", Type: "payment.succeeded"})
+	require.NoError(t, err)
+	require.Equal(t, n+1, length(t, c.AllSandboxes(ctx)))
+	require.Equal(t, n, length(t, s.AllWebhooks(ctx, "hsrcpay")))
+	require.Equal(t, n, length(t, s.AllDeliveries(ctx, client.DeliveryFilter{Wait: time.Minute, Count: n})))
+	require.Equal(t, n, length(t, s.AllExchanges(ctx, client.JournalFilter{})))
+	require.Equal(t, 5, length(t, s.AllExchanges(ctx, client.JournalFilter{Page: client.Page{Newest: 5}})))
+	require.Equal(t, 0, length(t, s.AllReceivers(ctx)))
+	for range c.AllSandboxes(ctx) {
+		break // and no more pages are asked for
+	}
+	for _, err := range c.In("nobody").AllDeliveries(ctx, client.DeliveryFilter{}) {
+		require.ErrorContains(t, err, "no such sandbox")
+	}
+}
+
+func length[T any](t *testing.T, all iter.Seq2[T, error]) int {
+	t.Helper()
+	n := 0
+	for _, err := range all {
+		require.NoError(t, err)
+		n++
+	}
+	return n
+}
+
+// TestWaitingForDeliveriesEndsWithItsContext, where one call would end after five minutes at most.
+func TestWaitingForDeliveriesEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err := mocksrv.RunT(t).Control().In("default").WaitForDeliveries(ctx, 1, client.DeliveryFilter{})
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+}
+
+// TestWaitingForDeliveriesTakesSeveralCalls when one is not enough.
+func TestWaitingForDeliveriesTakesSeveralCalls(t *testing.T) {
+	t.Parallel()
+	calls := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if calls++; calls < 3 {
+			w.WriteHeader(http.StatusRequestTimeout)
+			_, _ = io.WriteString(w, `{"title":"not within the deadline","status":408,"detail":"x"}`)
+			return
+		}
+		_, _ = io.WriteString(w, `{"deliveries":[{"id":"a"}],"forgotten":0}`)
+	}))
+	t.Cleanup(server.Close)
+	got, err := client.New(server.URL).In("default").WaitForDeliveries(t.Context(), 1, client.DeliveryFilter{})
+	require.NoError(t, err)
+	require.Equal(t, "a", got.Deliveries[0].ID)
 }
 
 // hook stores a webhook for every payment event.

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
+	"strings"
+	"time"
 
 	"github.com/mocksrv/mocksrv"
 	"github.com/mocksrv/mocksrv/client"
@@ -76,4 +79,101 @@ func ExampleProblem() {
 	// 422 invalid request
 	// policies.signedsub.blok_limit
 	// there is no policy "signedsub.blok_limit"; did you mean "signedsub.block_limit"?
+}
+
+// What happens in a sandbox, as it happens.
+func ExampleSandboxClient_Stream() {
+	server := running()
+	defer server.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+
+	sandbox := client.New(server.URL).In("default")
+	events, err := sandbox.Stream(ctx)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	skew := "-5s"
+	if _, err := sandbox.SetClock(ctx, client.ClockChange{Skew: &skew}); err != nil {
+		fmt.Println(err)
+		return
+	}
+	for event, err := range events {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(event.ID, event.Kind, event.Clock.Skew)
+		break
+	}
+	// Output: 1 clock -5s
+}
+
+func ExampleSandboxClient_OpenReceiver() {
+	server := running()
+	defer server.Close()
+	ctx := context.Background()
+
+	sandbox := client.New(server.URL).In("default")
+	shop, err := sandbox.OpenReceiver(ctx, client.ReceiverSpec{
+		Name: "shop", Script: client.ReceiverScript{Replies: []client.ReceiverReply{{Status: 503, Times: 2}}, Then: "ok"},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for range 3 { // in a test this is what the provider does
+		resp, err := http.Post(shop.URL+"/hook", "application/json", strings.NewReader("{}"))
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		_ = resp.Body.Close()
+	}
+	for received, err := range sandbox.AllReceived(ctx, "shop", client.ReceivedFilter{Wait: time.Minute, Count: 3}) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(received.Number, received.Request.Method, received.Request.URL, received.Status)
+	}
+	// Output:
+	// 1 POST /hook 503
+	// 2 POST /hook 503
+	// 3 POST /hook 200
+}
+
+func ExampleSandboxClient_Verify() {
+	server := running()
+	defer server.Close()
+
+	verified, err := client.New(server.URL).In("default").Verify(context.Background(), client.Verification{
+		Sim: "hsrcpay", Operation: "createWebhook", Match: map[string]any{"status": 200}, Within: "10ms",
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(verified.Pass, verified.Reason)
+	// Output: false 0 matched, at least 1 were wanted
+}
+
+func ExampleSandboxClient_AllExchanges() {
+	server := running()
+	defer server.Close()
+	ctx := context.Background()
+
+	if _, err := http.Get(server.URL + "/hsrcpay/v1/webhooks/"); err != nil { //nolint:bodyclose,noctx // an example
+		fmt.Println(err)
+		return
+	}
+	for exchange, err := range client.New(server.URL).In("default").AllExchanges(ctx, client.JournalFilter{Sim: "hsrcpay"}) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(exchange.ID, exchange.Method, exchange.Path, exchange.Status, exchange.Refusal.Rule)
+	}
+	// Output: 1 GET /v1/webhooks/ 401 credentials
 }

@@ -24,6 +24,8 @@ type Sim struct {
 	Events     []EventType   `json:"events"`
 	Policies   []Policy      `json:"policies"`
 	Ledger     []LedgerEntry `json:"ledger"`
+	// Environments are the provider's words for test and live, as an Event may name them.
+	Environments []string `json:"environments"`
 }
 
 // Operation is one operation of a provider.
@@ -64,6 +66,7 @@ type LedgerEntry struct {
 // Sandboxes is the answer of GET /_mocksrv/v1/sandboxes.
 type Sandboxes struct {
 	Sandboxes []Sandbox `json:"sandboxes"`
+	Next      string    `json:"next,omitzero"` // the after of what follows
 }
 
 // Sandbox is one world.
@@ -142,6 +145,7 @@ type Fired struct {
 // Webhooks is the answer of GET …/webhooks.
 type Webhooks struct {
 	Webhooks []Webhook `json:"webhooks"`
+	Next     string    `json:"next,omitzero"` // the after of what follows
 }
 
 // Webhook is a stored webhook in the neutral shape.
@@ -183,7 +187,8 @@ type Emitted struct {
 // Deliveries is the answer of GET …/deliveries.
 type Deliveries struct {
 	Deliveries []Delivery `json:"deliveries"`
-	Forgotten  uint64     `json:"forgotten"` // final deliveries that are not kept any more
+	Forgotten  uint64     `json:"forgotten"`     // final deliveries that are not kept any more
+	Next       string     `json:"next,omitzero"` // the after of what follows
 }
 
 // Delivery is one event on its way to one webhook.
@@ -257,7 +262,8 @@ type Finding struct {
 // Journal is the answer of GET …/journal.
 type Journal struct {
 	Exchanges []Exchange `json:"exchanges"`
-	Dropped   uint64     `json:"dropped"` // exchanges that are not kept any more
+	Dropped   uint64     `json:"dropped"`       // exchanges that are not kept any more
+	Next      string     `json:"next,omitzero"` // the after of what follows
 }
 
 // Exchange is one request and its answer.
@@ -284,6 +290,7 @@ type Refusal struct {
 	Want   string `json:"want"`
 	Basis  string `json:"basis"`
 	Source string `json:"source"`
+	Policy string `json:"policy,omitzero"` // the switch of this behaviour, if it has one
 }
 
 // Problem is an error answer of the control API (RFC 9457).
@@ -308,6 +315,7 @@ func (p Problem) Error() string { return p.Title + ": " + p.Detail }
 // Receivers is the answer of GET …/receivers.
 type Receivers struct {
 	Receivers []Receiver `json:"receivers"`
+	Next      string     `json:"next,omitzero"` // the after of what follows
 }
 
 // Receiver is a scripted customer endpoint.
@@ -315,10 +323,39 @@ type Receiver struct {
 	Name        string            `json:"name"`
 	URL         string            `json:"url"`
 	TLS         string            `json:"tls,omitzero"`
-	Requests    uint64            `json:"requests"`    // how many arrived
-	Dropped     uint64            `json:"dropped"`     // how many of them are not kept any more
-	Connections uint64            `json:"connections"` // how many were accepted, with or without a request
-	Received    []ReceivedRequest `json:"received"`    // only when one receiver is asked for
+	Requests    uint64            `json:"requests"`      // how many arrived
+	Dropped     uint64            `json:"dropped"`       // how many of them are not kept any more
+	Connections uint64            `json:"connections"`   // how many were accepted, with or without a request
+	Received    []ReceivedRequest `json:"received"`      // only when one receiver is asked for
+	Next        string            `json:"next,omitzero"` // the after of the requests that follow
+}
+
+// ReceiverSpec is the body of POST …/receivers. All but the name is optional.
+type ReceiverSpec struct {
+	Name         string         `json:"name"`
+	Address      string         `json:"address,omitzero"` // on the loopback interface; default: a free port
+	TLS          string         `json:"tls,omitzero"`     // trusted, self_signed, expired, wrong_host, handshake_cut; default: plain HTTP
+	Script       ReceiverScript `json:"script,omitzero"`
+	KeepRequests int            `json:"keep_requests,omitzero"` // default: 1000
+	KeepBytes    int            `json:"keep_bytes,omitzero"`    // default: 16 MiB
+}
+
+// ReceiverScript is how a receiver answers. An empty one answers 200 to everything.
+type ReceiverScript struct {
+	Down    bool            `json:"down,omitzero"` // connections are refused
+	Replies []ReceiverReply `json:"replies,omitempty"`
+	Then    string          `json:"then,omitzero"` // what follows after the last reply: last (the default), loop or ok
+}
+
+// ReceiverReply is one answer. A fault says which of the members it uses; the others must be left out.
+type ReceiverReply struct {
+	Times    int               `json:"times,omitzero"`  // for how many requests; default 1
+	Status   int               `json:"status,omitzero"` // default 200
+	Header   map[string]string `json:"header,omitempty"`
+	Body     string            `json:"body,omitzero"`
+	Delay    string            `json:"delay,omitzero"` // real time before the answer
+	Fault    string            `json:"fault,omitzero"` // how it goes wrong; the OpenAPI document says in which ways
+	Location string            `json:"location,omitzero"`
 }
 
 // ReceivedRequest is one request that arrived at a receiver, and how it was answered.
@@ -381,6 +418,11 @@ type Difference struct {
 // events carry an Exchange ("exchange"), a Delivery ("delivery") or a Clock ("clock").
 type StreamWebhooks struct {
 	Sim string `json:"sim"`
+}
+
+// StreamMissed is the data of an event "missed" of the live stream.
+type StreamMissed struct {
+	Missed uint64 `json:"missed"` // events that are not kept any more
 }
 
 // StreamGone is the data of an event whose subject is not kept any more.

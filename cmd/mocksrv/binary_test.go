@@ -120,12 +120,20 @@ func expired(t *testing.T) <-chan struct{} {
 	return ctx.Done()
 }
 
+// in is the process for a subtest.
+func (p *process) in(t *testing.T) *process {
+	t.Helper()
+	other := *p
+	other.T = t
+	return &other
+}
+
 func (p *process) api() *client.Client { return client.New(p.url) }
 
 // healthy: the server answers, over a new connection.
 func (p *process) healthy() {
 	p.Helper()
-	require.Equal(p, http.StatusOK, p.send("GET /_mocksrv/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").StatusCode)
+	require.Equal(p, http.StatusOK, p.send("GET /_mocksrv/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").status)
 }
 
 func (p *process) dial() net.Conn {
@@ -138,7 +146,7 @@ func (p *process) dial() net.Conn {
 }
 
 // send writes bytes as they are and reads one answer with its body.
-func (p *process) send(raw string) *http.Response {
+func (p *process) send(raw string) answer {
 	p.Helper()
 	conn := p.dial()
 	written := make(chan struct{})
@@ -152,14 +160,21 @@ func (p *process) send(raw string) *http.Response {
 	return resp
 }
 
-func (p *process) answer(conn net.Conn) *http.Response {
+func (p *process) answer(conn net.Conn) answer {
 	p.Helper()
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	require.NoError(p, err)
 	body, err := io.ReadAll(resp.Body)
 	require.NoError(p, err)
-	resp.Body = io.NopCloser(bytes.NewReader(body))
-	return resp
+	require.NoError(p, resp.Body.Close())
+	return answer{status: resp.StatusCode, header: resp.Header, body: string(body)}
+}
+
+// answer is what came back.
+type answer struct {
+	status int
+	header http.Header
+	body   string
 }
 
 // hook registers a webhook with hsrcpay and returns the key.
@@ -169,7 +184,7 @@ func (p *process) hook(endpoint string) (key string) {
 	require.NoError(p, err)
 	key = sandbox.Sims["hsrcpay"].Credentials["secret_key"]
 	resp := p.send(createHook(key, hookBody(endpoint)))
-	require.Equal(p, http.StatusCreated, resp.StatusCode)
+	require.Equal(p, http.StatusCreated, resp.status)
 	return key
 }
 
@@ -183,4 +198,17 @@ func createHook(key, body string) string {
 
 func createHead(key string, length int) string {
 	return fmt.Sprintf("POST /hsrcpay/v1/webhooks/ HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", key, length)
+}
+
+// executed runs a program and returns its exit code and what it printed.
+func executed(t *testing.T, env []string, name string, args ...string) (code int, out string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), name, args...)
+	cmd.Env = append(os.Environ(), env...)
+	printed, err := cmd.CombinedOutput()
+	var exited *exec.ExitError
+	if err != nil {
+		require.ErrorAs(t, err, &exited)
+	}
+	return cmd.ProcessState.ExitCode(), string(printed)
 }

@@ -79,13 +79,22 @@ func ledgerJSON(w io.Writer, providers []*engine.Provider) error {
 
 func ledgerTable(w io.Writer, providers []*engine.Provider) error {
 	table := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(table, "SIM\tENTRY\tBASIS\tPOLICY\tBEHAVIOUR")
+	fmt.Fprintln(table, "SIM\tENTRY\tBASIS\tPOLICY\tSOURCE\tBEHAVIOUR")
 	for _, p := range providers {
 		for _, e := range p.Contract.Ledger {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", p.Name, e.ID, e.Basis, policyName(e), e.Behaviour)
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", p.Name, e.ID, e.Basis, policyName(e), clip(e.Source), e.Behaviour)
 		}
 	}
 	return table.Flush()
+}
+
+// clip keeps a column narrow; the other formats have the whole text.
+func clip(text string) string {
+	const width = 48
+	if runes := []rune(text); len(runes) > width {
+		return string(runes[:width-1]) + "…"
+	}
+	return text
 }
 
 func policyName(e contract.Entry) string {

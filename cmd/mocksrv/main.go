@@ -20,16 +20,12 @@ const (
 	exitUsage  = 2
 )
 
-func main() {
+func main() { os.Exit(start()) }
+
+func start() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	os.Exit(checked(ctx, os.Environ()))
-}
-
-// checked is run, in an environment without unknown settings.
-func checked(ctx context.Context, environ []string) int {
-	if err := checkEnvironment(environ); err != nil {
+	if err := checkEnvironment(os.Environ()); err != nil {
 		fmt.Fprintln(os.Stderr, "mocksrv:", err)
 		return exitUsage
 	}
@@ -77,8 +73,7 @@ func run(ctx context.Context, args []string, getenv func(string) (string, bool),
 	parsed, err := parser.Parse(args)
 	if err != nil {
 		fmt.Fprintln(stderr, "mocksrv:", err)
-		var usage *kong.ParseError
-		if errors.As(err, &usage) {
+		if _, usage := errors.AsType[*kong.ParseError](err); usage {
 			fmt.Fprintln(stderr, "Run \"mocksrv --help\" for the commands and flags.")
 		}
 		return exitUsage

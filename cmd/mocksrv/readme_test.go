@@ -23,7 +23,8 @@ func output(t *testing.T, args ...string) string {
 	return stdout.String()
 }
 
-// The README's table and docs/ledger.md are what the ledger says. Rewrite them with: go test ./cmd/mocksrv -update
+// The README's table and docs/ledger.md are what the ledger says. They are
+// rewritten by go test ./cmd/mocksrv -update.
 func TestReadmeSupportTable(t *testing.T) {
 	const start, end = "held by TestReadmeSupportTable -->\n", "<!-- end of support table -->"
 	data, err := os.ReadFile("../../README.md")

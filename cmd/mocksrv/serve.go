@@ -134,6 +134,11 @@ func (s *serveCommand) announce(w io.Writer, server *mocksrv.Server) error {
 		return err
 	}
 	fmt.Fprintf(&b, "control API    %s%sv1/sandboxes/default  (described at %[1]s%[2]sopenapi.yaml)\n", server.ControlURL(), control.Prefix)
+	fmt.Fprintf(&b, "make an event  curl -s %s%sv1/sandboxes/default/events -d '{\"sim\":\"hsrcpay\",\"type\":\"payment.succeeded\"}'\n", server.ControlURL(), control.Prefix)
+	fmt.Fprintf(&b, "why refused?   curl -s %s%sv1/sandboxes/default/journal | jq '.exchanges[-1].refusal'\n", server.ControlURL(), control.Prefix)
+	if s.Edge == string(clock.WorldEdge) {
+		b.WriteString("edge clock     world: requests that carry a time must carry the world clock's; the lines below use this machine's\n")
+	}
 	for _, p := range providers {
 		credentials := server.Credentials(p.Name)
 		fmt.Fprintf(&b, "\n%s — %s\n  base URL  %s\n", p.Name, p.Title, server.BaseURL(p.Name))

@@ -93,7 +93,7 @@ func TestViolationsSayWhereWhatAndWhatWouldPass(t *testing.T) {
 		body map[string]any
 		want contract.FieldError
 	}{
-		"missing":       {map[string]any{"url": "http://x"}, contract.FieldError{Field: "name", Keyword: "required", Want: "a value"}},
+		"missing":       {map[string]any{"url": "http://x"}, contract.FieldError{Field: "name", Keyword: "required", Want: "a value: one of x, y"}},
 		"wrong type":    {hook("count", "1"), contract.FieldError{Field: "count", Keyword: "type", Value: "1", Want: "integer"}},
 		"not an option": {hook("name", "z"), contract.FieldError{Field: "name", Keyword: "enum", Value: "z", Want: "one of x, y", Limit: "x, y"}},
 		"too small":     {hook("count", 0.0), contract.FieldError{Field: "count", Keyword: "minimum", Value: 0.0, Want: "at least 1", Limit: "1"}},

@@ -170,17 +170,38 @@ func values(s *openapi3.Schema) string {
 	return strings.Join(list, ", ")
 }
 
+// missing describes the property that an object lacks: its type, or its values.
+func missing(e *openapi3.SchemaError) string {
+	path := e.JSONPointer()
+	if len(path) == 0 || e.Schema.Properties[path[len(path)-1]] == nil {
+		return ""
+	}
+	property := e.Schema.Properties[path[len(path)-1]].Value
+	switch {
+	case len(property.Enum) > 0:
+		return ": one of " + values(property)
+	case property.Format == "uri":
+		return ": an absolute http or https URL with a host"
+	case property.Type != nil:
+		return ": " + strings.Join(property.Type.Slice(), " or ")
+	}
+	return ""
+}
+
 // want says what would pass, from the schema that refused.
 func want(e *openapi3.SchemaError) string {
 	bound := limit(e)
 	switch e.SchemaField {
 	case "required":
-		return "a value"
+		return "a value" + missing(e)
 	case "type":
 		return strings.Join(e.Schema.Type.Slice(), " or ")
 	case "enum":
 		return "one of " + bound
 	case "format":
+		if e.Schema.Format == "uri" {
+			return "an absolute http or https URL with a host"
+		}
 		return e.Schema.Format
 	case "pattern":
 		return "a match of " + e.Schema.Pattern

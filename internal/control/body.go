@@ -17,10 +17,14 @@ import (
 
 // read decodes a JSON body strictly. An empty body leaves v as it is.
 func read(c *call, v any) error {
-	data, err := io.ReadAll(http.MaxBytesReader(nil, c.Body, MaxBody))
+	var data []byte
+	var err error
+	if c.ContentLength <= MaxBody {
+		data, err = io.ReadAll(http.MaxBytesReader(nil, c.Body, MaxBody))
+	}
 	var tooLarge *http.MaxBytesError
 	switch {
-	case errors.As(err, &tooLarge):
+	case c.ContentLength > MaxBody, errors.As(err, &tooLarge):
 		return client.Problem{
 			Title: "body too large", Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("a body has at most %d bytes", MaxBody),
 		}

@@ -172,7 +172,7 @@ func journalJourney(a *api) {
 		require.Len(a, journal.Exchanges, 1, query)
 		require.Equal(a, "credentials", journal.Exchanges[0].Refusal.Rule)
 	}
-	for _, query := range []string{"direction=out", "status=200", "since=1", "since=2026-01-08T10:30:01Z", "limit=0", "rule=signature"} {
+	for _, query := range []string{"direction=out", "status=200", "since=1", "since=2026-01-08T10:30:01Z", "after=1", "rule=signature"} {
 		journal := decode[client.Journal](a.call("GET "+sandboxPath+"/journal", request{params: params, query: query}).is(200))
 		require.Empty(a, journal.Exchanges, query)
 	}

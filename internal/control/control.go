@@ -7,7 +7,9 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -36,6 +38,7 @@ type Options struct {
 	AllowHosts []string     // further Host names that may be used
 	Seed       int64        // seed of sandboxes that name none
 	CA         *receiver.CA // signs the certificates of scripted receivers
+	Log        *slog.Logger // of defects; nil: nothing is logged
 	// Idle is when sandboxes that say nothing else expire. 0: never.
 	Idle time.Duration
 	// Metrics writes the metrics in the format that an Accept header asks for.
@@ -54,8 +57,10 @@ type API struct {
 	options    Options
 	handler    http.Handler
 	names      atomic.Uint64 // for sandboxes without a name
-	sweeping   sync.Mutex
-	stopSweep  func() // nil: nothing looks for idle sandboxes
+	// streamWrite is how long a stream waits for its reader.
+	streamWrite time.Duration
+	sweeping    sync.Mutex
+	stopSweep   func() // nil: nothing looks for idle sandboxes
 }
 
 // New returns the control API.
@@ -63,10 +68,13 @@ func New(e *engine.Engine, d *delivery.Dispatcher, o Options) *API {
 	if o.ProviderHost == nil {
 		o.ProviderHost = func(host string) string { return host }
 	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
 	if o.Metrics == nil {
 		o.Metrics = noMetrics
 	}
-	a := &API{engine: e, deliveries: d, options: o, receivers: newReceivers(o.CA), closing: make(chan struct{})}
+	a := &API{engine: e, deliveries: d, options: o, receivers: newReceivers(o.CA), closing: make(chan struct{}), streamWrite: streamWrite}
 	mux := http.NewServeMux()
 	known := parameters()
 	for pattern, route := range a.routes() {
@@ -97,6 +105,7 @@ type call struct {
 	writer  http.ResponseWriter
 	sandbox *engine.Sandbox // of routes with {sandbox}
 	patient bool
+	started bool // the answer is on its way: it can only be cut off
 }
 
 // route answers a call with a status and a value, or with an error.
@@ -158,7 +167,7 @@ func (a *API) wrap(next route) http.Handler {
 			defer sandbox.Leave()
 			c.sandbox = sandbox
 		}
-		status, body, err := next(c)
+		status, body, err := a.answer(c, next)
 		c.limitAnswer()
 		if err != nil {
 			writeProblem(w, asProblem(err))
@@ -166,6 +175,22 @@ func (a *API) wrap(next route) http.Handler {
 		}
 		writeValue(w, status, body)
 	})
+}
+
+// answer calls a route. A panic of it becomes an error, and one of an answer that is on its way already cuts that off.
+func (a *API) answer(c *call, next route) (status int, body any, err error) {
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		a.options.Log.Error("defect of the control API", "method", c.Method, "path", c.URL.Path, "error", fmt.Sprint(p), "stack", string(debug.Stack()))
+		if c.started {
+			panic(http.ErrAbortHandler)
+		}
+		err = fmt.Errorf("panic: %v", p)
+	}()
+	return next(c)
 }
 
 // text is a body that is not JSON.
@@ -216,12 +241,10 @@ func writeProblem(w http.ResponseWriter, p client.Problem) {
 
 // asProblem gives the errors of the engines their status.
 func asProblem(err error) client.Problem {
-	var p client.Problem
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[client.Problem](err); ok {
 		return p
 	}
-	var wrong *receiver.InvalidError
-	if errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[*receiver.InvalidError](err); ok {
 		return wrongReceiver(wrong)
 	}
 	for _, known := range []struct {

@@ -44,15 +44,20 @@ func (a *API) listWebhooks(c *call) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	list := client.Webhooks{Webhooks: []client.Webhook{}}
+	p, err := readPage(c.URL.Query())
+	if err != nil {
+		return 0, nil, err
+	}
+	var all []client.Webhook
 	for _, p := range providers {
 		stored, err := WebhooksOf(c.sandbox, p)
 		if err != nil {
 			return 0, nil, err
 		}
-		list.Webhooks = append(list.Webhooks, stored...)
+		all = append(all, stored...)
 	}
-	return http.StatusOK, list, nil
+	part, next, err := paged(p, all, func(w client.Webhook) string { return w.ID }, everyOne)
+	return http.StatusOK, client.Webhooks{Webhooks: append([]client.Webhook{}, part...), Next: next}, err
 }
 
 // WebhooksOf returns every stored webhook of a provider in the neutral shape.
@@ -154,27 +159,38 @@ func (a *API) listDeliveries(c *call) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	count, err := number(q, "count", 1)
+	p, err := readPage(q)
 	if err != nil {
+		return 0, nil, err
+	}
+	if err := a.awaitDeliveries(c, filter); err != nil {
 		return 0, nil, err
 	}
 	all, forgotten, _, err := a.deliveries.List(c.sandbox)
 	if err != nil {
 		return 0, nil, err
 	}
-	if q.Has("wait") {
-		ctx, cancel, err := deadline(c, "wait", q.Get("wait"))
-		if err != nil {
-			return 0, nil, err
-		}
-		defer cancel()
-		all, err = a.deliveries.Wait(ctx, c.sandbox, func(all []delivery.Delivery) bool { return countIf(all, filter) >= count })
-		if err != nil {
-			return 0, nil, fmt.Errorf("%d of %d wanted deliveries: %w", countIf(all, filter), count, err)
-		}
+	part, next, err := paged(p, all, func(d delivery.Delivery) string { return d.ID }, filter)
+	return http.StatusOK, client.Deliveries{Deliveries: DeliveriesOf(part), Forgotten: forgotten, Next: next}, err
+}
+
+// awaitDeliveries waits as ?wait= and ?count= say, if they do.
+func (a *API) awaitDeliveries(c *call, filter func(delivery.Delivery) bool) error {
+	q := c.URL.Query()
+	count, err := number(q, "count", 1)
+	if err != nil || !q.Has("wait") {
+		return err
 	}
-	all = slices.DeleteFunc(all, func(d delivery.Delivery) bool { return !filter(d) })
-	return http.StatusOK, client.Deliveries{Deliveries: DeliveriesOf(all), Forgotten: forgotten}, nil
+	ctx, cancel, err := deadline(c, "wait", q.Get("wait"))
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	all, err := a.deliveries.Wait(ctx, c.sandbox, func(all []delivery.Delivery) bool { return countIf(all, filter) >= count })
+	if err != nil {
+		return fmt.Errorf("%d of %d wanted deliveries: %w", countIf(all, filter), count, err)
+	}
+	return nil
 }
 
 func countIf(all []delivery.Delivery, filter func(delivery.Delivery) bool) int {

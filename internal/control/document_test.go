@@ -136,6 +136,7 @@ func types() map[string]reflect.Type {
 		client.Miss{},
 		client.Difference{},
 		client.StreamWebhooks{},
+		client.StreamMissed{},
 		client.StreamGone{},
 		client.SnapshotDiff{},
 		client.Change{},
@@ -145,6 +146,24 @@ func types() map[string]reflect.Type {
 		all[reflect.TypeOf(v).Name()] = reflect.TypeOf(v)
 	}
 	return all
+}
+
+// TestReceiversAreScriptedWithTheTypesOfTheClient: the server reads types of its own, which have the same members.
+func TestReceiversAreScriptedWithTheTypesOfTheClient(t *testing.T) {
+	t.Parallel()
+	for _, pair := range [][2]reflect.Type{
+		{reflect.TypeFor[receiver.Spec](), reflect.TypeFor[client.ReceiverSpec]()},
+		{reflect.TypeFor[receiver.Script](), reflect.TypeFor[client.ReceiverScript]()},
+		{reflect.TypeFor[receiver.Reply](), reflect.TypeFor[client.ReceiverReply]()},
+	} {
+		forms := [2]map[string]string{{}, {}}
+		for i, goType := range pair {
+			for name, field := range fieldsOf(goType) {
+				forms[i][name] = form(field.goType)
+			}
+		}
+		require.Equal(t, forms[0], forms[1])
+	}
 }
 
 func plainSchemas() []string { return []string{"Duration", "DeliveryState", "AttemptError", "Health"} }

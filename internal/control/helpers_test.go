@@ -228,6 +228,12 @@ func decode[T any](a answer) T {
 func subscribe(t *testing.T, srv *mocksrv.Server, sandbox client.SandboxSim, to string) string {
 	t.Helper()
 	const id = "123e4567-e89b-12d3-a456-426614174000"
+	subscribeAs(t, srv, sandbox, id, to)
+	return id
+}
+
+func subscribeAs(t *testing.T, srv *mocksrv.Server, sandbox client.SandboxSim, id, to string) {
+	t.Helper()
 	provider := provider(t, "signedsub")
 	body := `{"account":"` + sandbox.Credentials["account"] + `","timestamp":0,"payload":{"requestId":"` + id +
 		`","notificationServiceTypes":["INVOICE"],"url":"` + to + `"}}`
@@ -235,7 +241,6 @@ func subscribe(t *testing.T, srv *mocksrv.Server, sandbox client.SandboxSim, to 
 	resp, err := srv.Client().Do(req)
 	require.NoError(t, err)
 	received(t, resp).is(http.StatusOK)
-	return id
 }
 
 // customer is a receiver of webhooks that always answers with a status.

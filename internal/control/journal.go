@@ -51,9 +51,9 @@ func (c *call) limitAnswer() {
 type journalQuery struct {
 	sim, operation, direction, rule string
 	status                          int
-	sinceID                         uint64
+	sinceID, afterID                uint64
 	sinceAt                         time.Time
-	limit                           int
+	page                            page
 }
 
 func (a *API) journalQuery(q url.Values) (journalQuery, error) {
@@ -72,7 +72,11 @@ func (a *API) journalQuery(q url.Values) (journalQuery, error) {
 	if j.status, err = number(q, "status", 0); err != nil {
 		return j, err
 	}
-	if j.limit, err = number(q, "limit", 1000); err != nil {
+	p, err := readPage(q)
+	if err != nil {
+		return j, err
+	}
+	if j.page, j.afterID, err = p.number(); err != nil {
 		return j, err
 	}
 	return j.since(q.Get("since"))
@@ -99,16 +103,17 @@ func (j journalQuery) wants(x *engine.Exchange) bool {
 		(j.rule == "" || x.Refusal != nil && x.Refusal.Rule == j.rule) && !x.At.Before(j.sinceAt)
 }
 
-// listJournal answers the newest exchanges that pass the filter, oldest first.
+// listJournal answers the exchanges that pass the filter, oldest first.
 func (a *API) listJournal(c *call) (int, any, error) {
 	query, err := a.journalQuery(c.URL.Query())
 	if err != nil {
 		return 0, nil, err
 	}
-	entries, dropped, _ := c.sandbox.Journal.Read(query.sinceID)
-	entries = slices.DeleteFunc(entries, func(x *engine.Exchange) bool { return !query.wants(x) })
-	entries = entries[max(0, len(entries)-query.limit):]
-	return http.StatusOK, journalOf(entries, dropped), nil
+	entries, dropped, _ := c.sandbox.Journal.Read(max(query.sinceID, query.afterID))
+	entries, next, err := paged(query.page, entries, func(x *engine.Exchange) string { return strconv.FormatUint(x.ID, 10) }, query.wants)
+	journal := journalOf(entries, dropped)
+	journal.Next = next
+	return http.StatusOK, journal, err
 }
 
 // JournalOf returns the whole journal of a sandbox in the types of the control API.
@@ -139,6 +144,7 @@ func exchangeOf(x *engine.Exchange) client.Exchange {
 	if x.Refusal != nil {
 		out.Refusal = &client.Refusal{
 			Rule: x.Refusal.Rule, Saw: valid(x.Refusal.Saw), Want: valid(x.Refusal.Want), Basis: string(x.Refusal.Basis), Source: x.Refusal.Source,
+			Policy: x.Refusal.Policy,
 		}
 	}
 	return out

@@ -88,4 +88,5 @@ func (a *API) end(s *engine.Sandbox) {
 	_ = s.Clock.Stop(over) // no alarm fires, no timer keeps the sandbox; what is under way is not waited for
 	a.deliveries.Forget(s) // again, for those who waited while it went away
 	a.receivers.forget(s)
+	s.Feed.End()
 }

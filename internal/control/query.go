@@ -16,11 +16,13 @@ import (
 func parameters() map[string][]string {
 	const sandbox = Prefix + "v1/sandboxes/{sandbox}"
 	return map[string][]string{
-		"GET " + sandbox + "/webhooks":               {"sim"},
+		"GET " + Prefix + "v1/sandboxes":             paging(),
+		"GET " + sandbox + "/webhooks":               paging("sim"),
 		"POST " + sandbox + "/webhooks/{id}/unblock": {"sim"},
-		"GET " + sandbox + "/deliveries":             {"sim", "state", "webhook", "event", "type", "wait", "count"},
-		"GET " + sandbox + "/journal":                {"sim", "operation", "direction", "rule", "status", "since", "limit"},
-		"GET " + sandbox + "/receivers/{receiver}":   {"wait", "count"},
+		"GET " + sandbox + "/deliveries":             recent("sim", "state", "webhook", "event", "type", "wait", "count"),
+		"GET " + sandbox + "/journal":                recent("sim", "operation", "direction", "rule", "status", "since"),
+		"GET " + sandbox + "/receivers":              paging(),
+		"GET " + sandbox + "/receivers/{receiver}":   recent("wait", "count"),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"sync"
 	"time"
 
@@ -58,8 +59,16 @@ func (r *receivers) closeAll() {
 }
 
 func (a *API) listReceivers(c *call) (int, any, error) {
-	list := client.Receivers{Receivers: []client.Receiver{}}
-	for _, r := range a.receivers.set(c.sandbox).List() {
+	p, err := readPage(c.URL.Query())
+	if err != nil {
+		return 0, nil, err
+	}
+	part, next, err := paged(p, a.receivers.set(c.sandbox).List(), (*receiver.Receiver).Name, everyOne)
+	if err != nil {
+		return 0, nil, err
+	}
+	list := client.Receivers{Receivers: []client.Receiver{}, Next: next}
+	for _, r := range part {
 		list.Receivers = append(list.Receivers, receiverOf(r))
 	}
 	return http.StatusOK, list, nil
@@ -86,27 +95,43 @@ func (a *API) getReceiver(c *call) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	q := c.URL.Query()
-	count, err := number(q, "count", 1)
+	p, err := readPage(c.URL.Query())
 	if err != nil {
 		return 0, nil, err
 	}
-	if q.Has("wait") {
-		ctx, cancel, err := deadline(c, "wait", q.Get("wait"))
-		if err != nil {
-			return 0, nil, err
-		}
-		defer cancel()
-		if err := r.Wait(ctx, uint64(count)); err != nil {
-			return 0, nil, fmt.Errorf("%d wanted requests have not arrived: %w", count, err)
-		}
+	p, after, err := p.number()
+	if err != nil {
+		return 0, nil, err
+	}
+	if err := awaitRequests(c, r); err != nil {
+		return 0, nil, err
 	}
 	out := receiverOf(r)
-	kept, _ := r.Requests(0)
-	for _, req := range kept {
+	kept, _ := r.Requests(after)
+	part, next, err := paged(p, kept, func(req receiver.Request) string { return strconv.FormatUint(req.Number, 10) }, everyOne)
+	out.Next = next
+	for _, req := range part {
 		out.Received = append(out.Received, receivedOf(req))
 	}
-	return http.StatusOK, out, nil
+	return http.StatusOK, out, err
+}
+
+// awaitRequests waits as ?wait= and ?count= say, if they do.
+func awaitRequests(c *call, r *receiver.Receiver) error {
+	q := c.URL.Query()
+	count, err := number(q, "count", 1)
+	if err != nil || !q.Has("wait") {
+		return err
+	}
+	ctx, cancel, err := deadline(c, "wait", q.Get("wait"))
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	if err := r.Wait(ctx, uint64(count)); err != nil {
+		return fmt.Errorf("%d wanted requests have not arrived: %w", count, err)
+	}
+	return nil
 }
 
 func (a *API) scriptReceiver(c *call) (int, any, error) {

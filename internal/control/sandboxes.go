@@ -27,7 +27,8 @@ func (a *API) listSims(*call) (int, any, error) {
 }
 
 func simOf(p *engine.Provider) client.Sim {
-	s := client.Sim{Name: p.Name, Title: p.Title, Hosts: p.Hosts, Operations: []client.Operation{}, Events: []client.EventType{}, Policies: []client.Policy{}}
+	s := client.Sim{Name: p.Name, Title: p.Title, Hosts: p.Hosts, Operations: []client.Operation{}, Events: []client.EventType{}, Policies: []client.Policy{}, Environments: []string{}}
+	s.Environments = append(s.Environments, p.Delivery.Environments...)
 	for _, id := range p.Contract.OperationIDs() {
 		op := p.Contract.Operations[id]
 		s.Operations = append(s.Operations, client.Operation{ID: id, Method: op.Method, Path: op.Path, Summary: op.Spec.Summary})
@@ -54,8 +55,16 @@ func policyOf(sim string, e contract.Entry) client.Policy {
 }
 
 func (a *API) listSandboxes(c *call) (int, any, error) {
-	list := client.Sandboxes{Sandboxes: []client.Sandbox{}}
-	for _, s := range a.engine.Sandboxes() {
+	p, err := readPage(c.URL.Query())
+	if err != nil {
+		return 0, nil, err
+	}
+	part, next, err := paged(p, a.engine.Sandboxes(), func(s *engine.Sandbox) string { return s.Name }, everyOne)
+	if err != nil {
+		return 0, nil, err
+	}
+	list := client.Sandboxes{Sandboxes: []client.Sandbox{}, Next: next}
+	for _, s := range part {
 		list.Sandboxes = append(list.Sandboxes, a.sandboxOf(c, s))
 	}
 	return http.StatusOK, list, nil

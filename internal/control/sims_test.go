@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mocksrv/mocksrv"
+	"github.com/mocksrv/mocksrv/client"
 	"github.com/mocksrv/mocksrv/internal/clock"
 	"github.com/mocksrv/mocksrv/internal/engine"
 	"github.com/mocksrv/mocksrv/sims"
@@ -51,4 +52,23 @@ func authorizedAt(
 	require.NoError(t, err)
 	req.Header = c.Header
 	return req
+}
+
+// TestSimsSayTheirEnvironments: these are what an event may name, and no other.
+func TestSimsSayTheirEnvironments(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, frozen)
+	seen := map[string][]string{}
+	for _, sim := range decode[client.Sims](a.call("GET /_mocksrv/v1/sims", request{}).is(200)).Sims {
+		seen[sim.Name] = sim.Environments
+		for _, environment := range sim.Environments {
+			body := `{"sim":"` + sim.Name + `","type":"` + sim.Events[0].Type + `","environment":"` + environment + `"}`
+			a.call("POST "+sandboxPath+"/events", request{body: body}).is(202)
+		}
+		body := `{"sim":"` + sim.Name + `","type":"` + sim.Events[0].Type + `","environment":"nowhere"}`
+		a.call("POST "+sandboxPath+"/events", request{body: body}).is(422)
+	}
+	require.Equal(t, map[string][]string{
+		"bts": {"production", "test"}, "bitpay": {}, "bankly": {}, "signedsub": {}, "hsrcpay": {"test", "live"},
+	}, seen)
 }

@@ -1,7 +1,6 @@
 package control
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net/http"
@@ -21,17 +20,17 @@ const (
 )
 
 // stream sends what happens in a sandbox as server-sent events. It goes on after Last-Event-ID where a reader says how
-// far it got, and says how much that reader has missed for good.
+// far it got, and says how much that reader has missed for good. It ends with the sandbox and with the server.
 func (a *API) stream(c *call) (int, any, error) {
-	after := c.sandbox.Feed.Last()
-	if id := c.Header.Get("Last-Event-ID"); id != "" {
-		last, err := strconv.ParseUint(id, 10, 64)
-		if err != nil {
-			return 0, nil, invalid("Last-Event-ID", fmt.Sprintf("%q is not the id of an event", id))
-		}
-		after = last
+	after, err := streamFrom(c)
+	if err != nil {
+		return 0, nil, err
+	}
+	if a.interrupted() {
+		return 0, nil, fmt.Errorf("no stream begins any more: %w", context.Canceled)
 	}
 	w := c.writer
+	c.started = true
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusOK)
@@ -39,6 +38,23 @@ func (a *API) stream(c *call) (int, any, error) {
 	_ = s.out.SetReadDeadline(time.Time{}) // nothing more is read
 	s.run(c.Request, after)
 	return 0, written{}, nil
+}
+
+// streamFrom is the id of the note after which a reader goes on. An id that was never given is that of another server,
+// or of a sandbox that had this name before: its reader has seen nothing of this one.
+func streamFrom(c *call) (uint64, error) {
+	newest, id := c.sandbox.Feed.Last(), c.Header.Get("Last-Event-ID")
+	if id == "" {
+		return newest, nil
+	}
+	after, err := strconv.ParseUint(id, 10, 64)
+	switch {
+	case err != nil:
+		return 0, invalid("Last-Event-ID", fmt.Sprintf("%q is not the id of an event", shorten(id)))
+	case after > newest:
+		return 0, nil
+	}
+	return after, nil
 }
 
 type streamer struct {
@@ -49,12 +65,13 @@ type streamer struct {
 }
 
 func (s *streamer) run(r *http.Request, after uint64) {
-	if !s.send(": ready\n\n") {
+	if !s.send(fmt.Sprintf(": ready\nid: %d\n\n", after)) { // a reader that breaks off now goes on from here
 		return
 	}
-	for {
+	for !s.api.interrupted() {
+		over := s.sandbox.Feed.Ended() // asked first: what is read then is the rest
 		notes, missed, changed := s.sandbox.Feed.Read(after)
-		if missed > 0 && !s.send(fmt.Sprintf("event: missed\ndata: {\"missed\":%d}\n\n", missed)) {
+		if missed > 0 && !s.send(event(after+missed, "missed", client.StreamMissed{Missed: missed})) {
 			return
 		}
 		for _, note := range notes {
@@ -63,12 +80,21 @@ func (s *streamer) run(r *http.Request, after uint64) {
 			}
 			after = note.ID
 		}
-		if len(notes) > 0 {
-			continue
-		}
-		if !s.wait(r, changed) {
+		switch {
+		case len(notes) > 0:
+		case over || !s.wait(r, changed):
 			return
 		}
+	}
+}
+
+// interrupted reports whether the streams must end.
+func (a *API) interrupted() bool {
+	select {
+	case <-a.closing:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -88,7 +114,7 @@ func (s *streamer) wait(r *http.Request, changed <-chan struct{}) bool {
 
 // send writes and flushes within the time limit.
 func (s *streamer) send(text string) bool {
-	_ = s.out.SetWriteDeadline(clock.WallNow().Add(streamWrite)) // not every writer has one
+	_ = s.out.SetWriteDeadline(clock.WallNow().Add(s.api.streamWrite)) // not every writer has one
 	if _, err := s.w.Write([]byte(text)); err != nil {
 		return false
 	}
@@ -101,13 +127,15 @@ func (s *streamer) event(note engine.Note) string {
 	if value == nil {
 		value = client.StreamGone{Gone: true}
 	}
+	return event(note.ID, string(note.Kind), value)
+}
+
+func event(id uint64, kind string, value any) string {
 	data, err := strictjson.Encode(value)
 	if err != nil {
 		data = []byte("null")
 	}
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "id: %d\nevent: %s\ndata: %s\n\n", note.ID, note.Kind, data)
-	return b.String()
+	return fmt.Sprintf("id: %d\nevent: %s\ndata: %s\n\n", id, kind, data)
 }
 
 func (s *streamer) value(note engine.Note) any {

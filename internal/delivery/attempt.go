@@ -29,23 +29,23 @@ type prepared struct {
 
 // attempt makes one attempt of a delivery: read what it needs, sign, send. Only the first of these sees the state, and
 // none holds a lock during I/O.
-func (d *Dispatcher) attempt(s *engine.Sandbox, st *state, p *engine.Provider, due Delivery) outcome {
+func (d *Dispatcher) attempt(s *engine.Sandbox, st *state, p *engine.Provider, due turn) outcome {
 	if d.stopping.Load() || st.life.Err() != nil {
 		return outcome{} // it waits as before, or is gone
 	}
 	ready, wanted, err := d.prepare(s, p, due)
 	switch {
 	case err != nil:
-		d.log.Error("delivery", "sandbox", s.Name, "delivery", due.ID, "error", err)
+		d.log.Error("delivery", "sandbox", s.Name, "delivery", due.id, "error", err)
 		return outcome{}
 	case !wanted:
 		return outcome{}
 	case ready == nil: // the webhook is gone or off
 		return outcome{record: func() { d.giveUp(s, p, due) }}
 	}
-	made := Attempt{At: ready.attempt.Now}
+	made := &Attempt{At: ready.attempt.Now}
 	started := clock.WallNow()
-	d.perform(st.life, p, ready, &made)
+	d.perform(st.life, p, ready, made)
 	took := clock.WallNow().Sub(started)
 	made.TookNanos = max(0, s.Clock.Now().Sub(made.At)).Nanoseconds()
 	return outcome{ok: made.Error == nil, record: func() {
@@ -57,10 +57,10 @@ func (d *Dispatcher) attempt(s *engine.Sandbox, st *state, p *engine.Provider, d
 
 // prepare reads the delivery and its endpoint. wanted: the delivery still waits for this attempt. A nil result with
 // wanted means that there is nowhere to send it.
-func (d *Dispatcher) prepare(s *engine.Sandbox, p *engine.Provider, due Delivery) (ready *prepared, wanted bool, err error) {
+func (d *Dispatcher) prepare(s *engine.Sandbox, p *engine.Provider, due turn) (ready *prepared, wanted bool, err error) {
 	err = s.View(func(tx store.Tx) error {
-		current, ok := table(tx).Get(due.ID)
-		if wanted = ok && current.State == Pending && current.Turn == due.Turn; !wanted {
+		current, ok := table(tx).Get(due.id)
+		if wanted = ok && current.State == Pending && current.Turn == due.turn; !wanted {
 			return nil
 		}
 		w := &writer{tx: tx, env: s.Env(p, tx), p: p}
@@ -86,10 +86,10 @@ func (d *Dispatcher) prepare(s *engine.Sandbox, p *engine.Provider, due Delivery
 func nonceOf(seq uint64, turn int) uint64 { return seq<<16 + uint64(turn) }
 
 // giveUp ends or parks a delivery whose webhook is gone or off by the time its attempt is due.
-func (d *Dispatcher) giveUp(s *engine.Sandbox, p *engine.Provider, due Delivery) {
+func (d *Dispatcher) giveUp(s *engine.Sandbox, p *engine.Provider, due turn) {
 	d.update(s, p, func(w *writer) {
-		current, ok := table(w.tx).Get(due.ID)
-		if !ok || current.State != Pending || current.Turn != due.Turn {
+		current, ok := table(w.tx).Get(due.id)
+		if !ok || current.State != Pending || current.Turn != due.turn {
 			return
 		}
 		endpoint, ok := w.endpoint(current)
@@ -169,7 +169,7 @@ func judge(p *engine.Provider, policies sims.Policies, a answer) *AttemptError {
 }
 
 // settle stores an attempt, what follows from it for the delivery and for its webhook, in one transaction.
-func (d *Dispatcher) settle(s *engine.Sandbox, p *engine.Provider, ready *prepared, made Attempt, took time.Duration) {
+func (d *Dispatcher) settle(s *engine.Sandbox, p *engine.Provider, ready *prepared, made *Attempt, took time.Duration) {
 	d.journal(s, p, ready, made, took)
 	d.update(s, p, func(w *writer) {
 		current, ok := table(w.tx).Get(ready.delivery.ID)
@@ -177,7 +177,7 @@ func (d *Dispatcher) settle(s *engine.Sandbox, p *engine.Provider, ready *prepar
 			return // forgotten meanwhile: the journal has it
 		}
 		made.N = len(current.Attempts) + 1
-		current.Attempts = append(slices.Clip(slices.Clone(current.Attempts)), made)
+		current.Attempts = append(slices.Clip(current.Attempts), *made) // in a slice of its own
 		current.URL = made.Request.URL
 		if made.stopped() { // says nothing of the receiver: the delivery waits as before
 			w.put(current, ready.endpoint)
@@ -192,13 +192,15 @@ func (d *Dispatcher) settle(s *engine.Sandbox, p *engine.Provider, ready *prepar
 		}
 		w.put(current, ready.endpoint)
 		w.score(current, made)
-		current, _ = table(w.tx).Get(current.ID) // the attempt may have blocked its webhook
+		if now, ok := table(w.tx).Get(current.ID); ok { // the attempt may have blocked its webhook
+			current = now
+		}
 		d.collect(s, current, made)
 	})
 }
 
 // next is the delivery after an attempt: delivered, due again, or failed for good.
-func (w *writer) next(d Delivery, made Attempt) Delivery {
+func (w *writer) next(d Delivery, made *Attempt) Delivery {
 	if made.Error == nil {
 		return d.with(Delivered, fmt.Sprintf("attempt %d was accepted with status %d", made.N, made.Status), w.env.Now)
 	}
@@ -215,7 +217,7 @@ func (w *writer) next(d Delivery, made Attempt) Delivery {
 }
 
 // permanent: the provider does not try again after some statuses.
-func (w *writer) permanent(made Attempt) bool {
+func (w *writer) permanent(made *Attempt) bool {
 	if w.env.Policies.Enum(sims.PolicyPermanentStatuses) != "client_errors" || made.Status < 400 || made.Status > 499 {
 		return false
 	}
@@ -234,16 +236,16 @@ func (w *writer) jitter(d Delivery, delay time.Duration) time.Duration {
 }
 
 // score counts an attempt for its webhook, which may block it.
-func (w *writer) score(d Delivery, made Attempt) {
+func (w *writer) score(d Delivery, made *Attempt) {
 	health := sims.HealthTable(w.env.Tx)
 	before, known := health.Get(d.WebhookID)
-	if _, exists := w.p.Delivery.Endpoint(w.env, d.WebhookID); !exists {
-		return
-	}
 	if made.Error == nil {
 		if known {
 			health.Put(d.WebhookID, succeeded(before))
 		}
+		return
+	}
+	if _, exists := w.p.Delivery.Endpoint(w.env, d.WebhookID); !exists {
 		return
 	}
 	after := blockingOf(w.env.Policies).failed(before, made.At, d.State == Failed)
@@ -271,7 +273,7 @@ func (d *Dispatcher) update(s *engine.Sandbox, p *engine.Provider, change func(*
 	d.schedule(s, w.changed)
 }
 
-func (d *Dispatcher) collect(s *engine.Sandbox, delivery Delivery, made Attempt) {
+func (d *Dispatcher) collect(s *engine.Sandbox, delivery Delivery, made *Attempt) {
 	st := d.state(s)
 	frozen := s.Clock.Setting().Mode == clock.Frozen
 	st.mu.Lock()
@@ -290,7 +292,7 @@ func (d *Dispatcher) collect(s *engine.Sandbox, delivery Delivery, made Attempt)
 }
 
 // journal writes the attempt down: nothing leaves unjournaled.
-func (d *Dispatcher) journal(s *engine.Sandbox, p *engine.Provider, ready *prepared, made Attempt, took time.Duration) {
+func (d *Dispatcher) journal(s *engine.Sandbox, p *engine.Provider, ready *prepared, made *Attempt, took time.Duration) {
 	x := &engine.Exchange{
 		At: made.At, Sim: p.Name, Direction: engine.Outbound, DeliveryID: ready.delivery.ID,
 		Method: made.Request.Method, Path: made.Request.URL,
@@ -301,5 +303,5 @@ func (d *Dispatcher) journal(s *engine.Sandbox, p *engine.Provider, ready *prepa
 	s.Feed.Publish(engine.NoteExchange, x.ID)
 	s.Touch()
 	made.N = ready.attempt.N
-	d.observe(s, x, made)
+	d.observe(s, x, *made)
 }

@@ -46,15 +46,6 @@ func (c *compared) says(claim delivery.Claim, cause, detail string) {
 	require.Contains(c.T, findings[0].Detail, detail)
 }
 
-func (c *compared) header(name string) string {
-	for header, values := range c.last.Request.Header {
-		if strings.EqualFold(header, name) {
-			return values[0]
-		}
-	}
-	return ""
-}
-
 func sum(newHash func() hash.Hash, key, text string) []byte {
 	h := hmac.New(newHash, []byte(key))
 	h.Write([]byte(text))
@@ -151,7 +142,7 @@ func TestCompareFindsTheKey(t *testing.T) {
 	for name, wrong := range map[string]map[string]func(c *compared) string{
 		"signedsub": {
 			"the webhook's publicKey":              func(c *compared) string { return c.keys()["publicKey"] },
-			"the webhook's secretKey, hex-decoded": func(c *compared) string { return decodedHex(c.T.(*testing.T), c.keys()["secretKey"]) },
+			"the webhook's secretKey, hex-decoded": func(c *compared) string { return decodedHex(c.T, c.keys()["secretKey"]) },
 		},
 		"bankly": {
 			"the webhook's publicKey":                  func(c *compared) string { return c.keys()["publicKey"] },
@@ -173,7 +164,7 @@ func TestCompareFindsTheKey(t *testing.T) {
 	}
 }
 
-func decodedHex(t *testing.T, text string) string {
+func decodedHex(t testing.TB, text string) string {
 	t.Helper()
 	data, err := hex.DecodeString(text)
 	require.NoError(t, err)

@@ -117,16 +117,20 @@ type AttemptError struct {
 
 // table is where deliveries live. They are found by sim and state, and by webhook and state.
 func table(tx store.Tx) store.Table[Delivery] {
-	return store.TableOf(tx, "deliveries", func(d Delivery) []string {
-		keys := []string{string(d.State), webhookKey(d.Sim, d.WebhookID), webhookKey(d.Sim, d.WebhookID) + "/" + string(d.State)}
-		if d.final() {
-			keys = append(keys, finishedKey)
+	return store.TableOf(tx, tableName, func(d Delivery) []string {
+		key := webhookKey(d.Sim, d.WebhookID)
+		keys := []string{string(d.State), key, key + "/" + string(d.State), finishedKey}
+		if !d.final() {
+			keys = keys[:3]
 		}
 		return keys
 	})
 }
 
-const finishedKey = "finished"
+const (
+	tableName   = "deliveries"
+	finishedKey = "finished"
+)
 
 func webhookKey(sim, webhookID string) string { return sim + "/" + webhookID }
 

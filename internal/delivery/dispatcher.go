@@ -73,7 +73,7 @@ type state struct {
 	alarms     map[string]alarm // by delivery id
 
 	mu      sync.Mutex
-	changed chan struct{} // closed and replaced at every change
+	changed chan struct{} // closed at the next change; nil while nobody waits
 	fired   []Fired       // attempts since the last advance answered
 	moving  int           // advances under way
 }
@@ -119,7 +119,7 @@ func (d *Dispatcher) state(s *engine.Sandbox) *state {
 	defer d.mu.Unlock()
 	st, ok := d.states[s]
 	if !ok {
-		st = &state{alarms: map[string]alarm{}, changed: make(chan struct{})}
+		st = &state{alarms: map[string]alarm{}}
 		st.life, st.end = context.WithCancel(d.sender.base)
 		d.states[s] = st
 	}
@@ -130,8 +130,20 @@ func (d *Dispatcher) state(s *engine.Sandbox) *state {
 func (st *state) touch() {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	close(st.changed)
-	st.changed = make(chan struct{})
+	if st.changed != nil {
+		close(st.changed)
+		st.changed = nil
+	}
+}
+
+// watch returns a channel that is closed at the next change.
+func (st *state) watch() <-chan struct{} {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.changed == nil {
+		st.changed = make(chan struct{})
+	}
+	return st.changed
 }
 
 // Forget implements engine.Outbox.
@@ -181,17 +193,17 @@ func (d *Dispatcher) schedule(s *engine.Sandbox, changed []Delivery) {
 	}
 	st := d.state(s)
 	st.scheduling.Lock()
-	for _, delivery := range stored(s, changed) {
-		set, ok := st.alarms[delivery.ID]
-		if ok && delivery.State == Pending && set.turn == delivery.Turn {
+	for _, now := range turnsOf(s, changed) {
+		set, ok := st.alarms[now.id]
+		if ok && now.pending && set.turn == now.turn {
 			continue
 		}
 		if ok {
-			delete(st.alarms, delivery.ID)
+			delete(st.alarms, now.id)
 			s.Clock.Cancel(set.id)
 		}
-		if delivery.State == Pending {
-			d.setAlarm(s, st, delivery)
+		if now.pending {
+			d.setAlarm(s, st, now)
 		}
 	}
 	st.scheduling.Unlock()
@@ -201,14 +213,27 @@ func (d *Dispatcher) schedule(s *engine.Sandbox, changed []Delivery) {
 	st.touch()
 }
 
-// stored reads deliveries again. One that is gone is final.
-func stored(s *engine.Sandbox, changed []Delivery) []Delivery {
-	now := slices.Clone(changed)
+// turn is a delivery as far as its alarm goes.
+type turn struct {
+	id      string
+	pending bool
+	turn    int
+	at      time.Time
+	sim     string
+	webhook string
+	ordered bool
+}
+
+// turnsOf reads deliveries again. One that is gone waits for nothing.
+func turnsOf(s *engine.Sandbox, changed []Delivery) []turn {
+	turns := make([]turn, len(changed))
 	err := s.View(func(tx store.Tx) error {
-		for i, before := range changed {
-			var ok bool
-			if now[i], ok = table(tx).Get(before.ID); !ok {
-				now[i] = Delivery{ID: before.ID, State: Dropped}
+		deliveries := table(tx)
+		for i := range changed {
+			now, ok := deliveries.Get(changed[i].ID)
+			turns[i] = turn{
+				id: changed[i].ID, pending: ok && now.State == Pending, turn: now.Turn, at: now.NextAttemptAt,
+				sim: now.Sim, webhook: now.WebhookID, ordered: now.InOrder,
 			}
 		}
 		return nil
@@ -216,23 +241,23 @@ func stored(s *engine.Sandbox, changed []Delivery) []Delivery {
 	if err != nil { // the sandbox is gone
 		return nil
 	}
-	return now
+	return turns
 }
 
-func (d *Dispatcher) setAlarm(s *engine.Sandbox, st *state, delivery Delivery) {
-	p, ok := d.engine.Provider(delivery.Sim)
+func (d *Dispatcher) setAlarm(s *engine.Sandbox, st *state, due turn) {
+	p, ok := d.engine.Provider(due.sim)
 	if !ok || st.life.Err() != nil {
 		return
 	}
-	key := laneKey{sandbox: st, webhook: webhookKey(delivery.Sim, delivery.WebhookID)}
-	id := s.Clock.At(delivery.NextAttemptAt, func(done func(func())) {
-		d.lanes.add(key, work{ordered: p.Delivery.Ordered || delivery.InOrder, do: func() bool {
-			outcome := d.attempt(s, st, p, delivery)
+	key := laneKey{sandbox: st, webhook: webhookKey(due.sim, due.webhook)}
+	id := s.Clock.At(due.at, func(done func(func())) {
+		d.lanes.add(key, work{ordered: p.Delivery.Ordered || due.ordered, do: func() bool {
+			outcome := d.attempt(s, st, p, due)
 			done(outcome.record)
 			return outcome.ok
 		}})
 	})
-	st.alarms[delivery.ID] = alarm{id: id, turn: delivery.Turn}
+	st.alarms[due.id] = alarm{id: id, turn: due.turn}
 }
 
 // Apply implements engine.Outbox.
@@ -283,8 +308,9 @@ func (w *writer) put(d Delivery, endpoint sims.Endpoint) {
 // trim forgets the oldest final deliveries over the limit.
 func (w *writer) trim() {
 	for table(w.tx).Count(finishedKey) > MaxFinished {
-		oldest, _ := table(w.tx).First(finishedKey)
-		table(w.tx).Delete(oldest.ID)
+		id := w.tx.IDs(tableName, finishedKey, 0, 1)[0]
+		oldest, _ := table(w.tx).Get(id)
+		table(w.tx).Delete(id)
 		totals(w.tx).Put(forgottenTotal, countOf(w.tx)+1)
 		if p, ok := w.providers(oldest.Sim); ok && p.Delivery.Record != nil {
 			gone := oldest.record(sims.Endpoint{WebhookID: oldest.WebhookID})
@@ -373,10 +399,7 @@ func (w *writer) whileBlocked(d Delivery) Delivery {
 
 // List returns the deliveries of a sandbox in creation order, and how many final ones were forgotten.
 func (d *Dispatcher) List(s *engine.Sandbox) (all []Delivery, forgotten uint64, changed <-chan struct{}, err error) {
-	st := d.state(s)
-	st.mu.Lock()
-	changed = st.changed
-	st.mu.Unlock()
+	changed = d.state(s).watch()
 	err = s.View(func(tx store.Tx) error {
 		all, forgotten = table(tx).All(""), countOf(tx)
 		return nil

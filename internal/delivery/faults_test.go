@@ -214,7 +214,7 @@ func TestAnOldTLSVersionIsNoHandshake(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())
 	server.TLS = &tls.Config{MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10}
-	server.Config.ErrorLog = silent()
+	silence(server.Config)
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	w := simtest.New(t, signedsub.New())

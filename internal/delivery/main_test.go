@@ -3,7 +3,7 @@ package delivery_test
 import (
 	"bufio"
 	"context"
-	"log"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -237,7 +237,10 @@ func edit(w *simtest.World, table, old, replacement string) {
 	require.NoError(w.T, w.Sandbox.Import(state))
 }
 
-func silent() *log.Logger { return slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) }
+// silence keeps a server from writing about clients that go away.
+func silence(server *http.Server) {
+	server.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+}
 
 // waitFor waits for a state of the deliveries, without moving the clock.
 func waitFor(w *simtest.World, done func([]delivery.Delivery) bool) {
@@ -253,4 +256,21 @@ func withHook(w *simtest.World, url string) (store.State, error) {
 	w.T.Helper()
 	subscribe(w, hookID, url)
 	return w.Sandbox.Export()
+}
+
+// sink is a receiver that does as little as can be, so that senders are measured and not it.
+func sink(tb testing.TB, handler http.HandlerFunc) string {
+	tb.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(tb, err)
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
+	silence(server)
+	go func() { _ = server.Serve(listener) }()
+	tb.Cleanup(func() { _ = server.Close() })
+	return "http://" + listener.Addr().String()
+}
+
+func takes(w http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(io.Discard, r.Body)
+	w.WriteHeader(http.StatusOK)
 }

@@ -106,7 +106,7 @@ func TestTheNextAttemptIsAnnounced(t *testing.T) {
 	require.Empty(t, fired, "not a millisecond early")
 	fired = w.Advance(time.Millisecond)
 	require.Len(t, fired, 1)
-	require.Equal(t, delivery.Fired{
+	require.EqualExportedValues(t, delivery.Fired{
 		At: simtest.Start().Add(1500 * time.Millisecond), Sim: "signedsub", DeliveryID: d.ID, WebhookID: hookID, EventType: payout,
 		Attempt: 2, Status: 500, Error: &delivery.AttemptError{Class: "status", Detail: "status 500 is no success"}, State: delivery.Pending,
 	}, fired[0])

@@ -20,10 +20,10 @@ import (
 
 // Limits of an answer.
 const (
-	MaxAnswer      = 1 << 20  // bytes that are read; more fail the attempt
-	MaxKept        = 16 << 10 // bytes of a body that are kept
-	maxAnswerHead  = 64 << 10
-	maxIdlePerHost = 32
+	MaxAnswer     = 1 << 20  // bytes that are read; more fail the attempt
+	MaxKept       = 16 << 10 // bytes of a body that are kept
+	maxAnswerHead = 64 << 10
+	maxIdle       = 512 // kept connections, also to one host: many webhooks of a test point to one receiver
 )
 
 // sender makes HTTP requests: no redirects, no proxy from the environment, no compression, only to addresses that may
@@ -40,8 +40,8 @@ func newSender(o Options) *sender {
 	return &sender{
 		base: base, stop: stop,
 		transport: &http.Transport{
-			DialContext: dial.plain, DialTLSContext: dial.secure, DisableCompression: true, MaxIdleConns: 512,
-			MaxIdleConnsPerHost: maxIdlePerHost, IdleConnTimeout: 2 * time.Second, MaxResponseHeaderBytes: maxAnswerHead,
+			DialContext: dial.plain, DialTLSContext: dial.secure, DisableCompression: true, MaxIdleConns: maxIdle,
+			MaxIdleConnsPerHost: maxIdle, IdleConnTimeout: 2 * time.Second, MaxResponseHeaderBytes: maxAnswerHead,
 		},
 	}
 }
@@ -67,7 +67,7 @@ func (s *sender) send(base context.Context, r Request, timeout time.Duration) an
 	if err != nil {
 		return answer{err: &AttemptError{Class: ClassRequest, Detail: err.Error()}}
 	}
-	req.Header = r.Header.Clone()
+	req.Header = r.Header // the transport only reads it
 	resp, err := s.transport.RoundTrip(req)
 	if err != nil && used.brokeOff() {
 		err = fmt.Errorf("%w: %w", io.ErrUnexpectedEOF, err)
@@ -108,7 +108,11 @@ func checkHeader(h http.Header) error {
 
 // read takes in a bounded answer.
 func read(ctx, base context.Context, resp *http.Response, timeout time.Duration) answer {
-	body, err := io.ReadAll(io.LimitReader(resp.Body, MaxAnswer+1))
+	var body []byte
+	var err error
+	if resp.ContentLength != 0 {
+		body, err = io.ReadAll(io.LimitReader(resp.Body, MaxAnswer+1))
+	}
 	a := answer{status: resp.StatusCode, body: body, response: Response{Header: resp.Header, Body: body}}
 	if len(body) > MaxKept {
 		a.response.Body, a.response.Truncated = bytes.Clone(body[:MaxKept]), true

@@ -38,7 +38,8 @@ func gated(w *simtest.World) *gate {
 
 // observed is a context that tells when somebody waits for its end.
 type observed struct {
-	context.Context
+	context.Context //nolint:containedctx // it is one
+
 	waits chan struct{}
 	once  *sync.Once
 }
@@ -204,19 +205,51 @@ func TestADeletedSandboxLeavesNothingUnderWay(t *testing.T) {
 	require.Error(t, err)
 }
 
-// TestEveryAdvanceCollectsWhatHappens: two at the same time.
-func TestEveryAdvanceCollectsWhatHappens(t *testing.T) {
+// TestResumingDoesNotRepeatWhatIsUnderWay: the turn has its alarm, whether it has fired or not.
+func TestResumingDoesNotRepeatWhatIsUnderWay(t *testing.T) {
+	t.Parallel()
+	w := simtest.New(t, signedsub.New())
+	g := gated(w)
+	subscribe(w, hookID, g.URL)
+	emitSoon(t, w)
+	<-g.arrived
+	require.NoError(t, w.Dispatcher.Resume(w.Sandbox))
+	g.open()
+	require.NoError(t, w.Sandbox.Clock.Settle(t.Context()))
+	require.Len(t, g.Requests(), 1)
+	require.Len(t, w.Deliveries()[0].Attempts, 1)
+	moveTo(w, hookID, played(w, receiver.Reply{Status: 500}).URL())
+	d := emit(w)
+	require.NoError(t, w.Dispatcher.Resume(w.Sandbox))
+	w.Advance(30 * time.Second)
+	require.Len(t, get(w, d.ID).Attempts, 2)
+}
+
+// TestEveryAttemptIsToldByOneAdvance: also the one that a frozen clock started by itself.
+func TestEveryAttemptIsToldByOneAdvance(t *testing.T) {
 	t.Parallel()
 	w := simtest.New(t, signedsub.New())
 	subscribe(w, hookID, played(w, receiver.Reply{Status: 500}).URL())
-	emit(w)
-	outer, err := w.Dispatcher.Collect(w.Sandbox, func() error {
-		require.Len(t, w.Advance(30*time.Second), 1)
-		require.Len(t, w.Advance(30*time.Second), 1)
-		return nil
-	})
-	require.NoError(t, err)
-	require.Len(t, outer, 2)
-	require.Len(t, w.Advance(time.Minute), 1)
-	require.Len(t, outer, 2)
+	emitSoon(t, w)
+	require.NoError(t, w.Sandbox.Clock.Settle(t.Context()))
+	require.Len(t, w.Advance(0), 1)
+	require.Empty(t, w.Advance(0))
+	var mu sync.Mutex
+	attempts := map[int]int{}
+	var group sync.WaitGroup
+	for range 4 { // beside each other: who tells is not said, but one does
+		group.Go(func() {
+			for _, fired := range w.Advance(time.Minute) {
+				mu.Lock()
+				attempts[fired.Attempt]++
+				mu.Unlock()
+			}
+		})
+	}
+	group.Wait()
+	made := w.Deliveries()[0].Attempts[1:]
+	require.Len(t, attempts, len(made))
+	for _, a := range made {
+		require.Equal(t, 1, attempts[a.N])
+	}
 }

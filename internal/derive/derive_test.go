@@ -3,7 +3,6 @@ package derive_test
 import (
 	"encoding/base64"
 	"encoding/hex"
-	"math/rand"
 	"regexp"
 	"testing"
 
@@ -13,7 +12,14 @@ import (
 	"github.com/mocksrv/mocksrv/internal/derive"
 )
 
-var _ rand.Source64 = (*derive.Source)(nil)
+// source64 is math/rand.Source64, which gofakeit takes.
+type source64 interface {
+	Int63() int64
+	Seed(seed int64)
+	Uint64() uint64
+}
+
+var _ source64 = (*derive.Source)(nil)
 
 func TestTheSamePathGivesTheSameBytesForEver(t *testing.T) {
 	t.Parallel()

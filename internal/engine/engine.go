@@ -201,7 +201,7 @@ type target struct {
 // locate reads path prefixes, Host and header. False: the request is for no provider.
 func (e *Engine) locate(r *http.Request) (target, bool) {
 	t := target{path: r.URL.EscapedPath(), sandbox: r.Header.Get(SandboxHeader)}
-	if rest, ok := strings.CutPrefix(t.path, "/sandboxes/"); ok {
+	if rest, ok := strings.CutPrefix(t.path, "/sandboxes/"); ok && !strings.HasPrefix(rest, "/") { // no name is not the default one
 		name, rest, _ := strings.Cut(rest, "/")
 		t.sandbox, t.path = name, "/"+rest
 	}

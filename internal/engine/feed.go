@@ -31,6 +31,7 @@ type Feed struct {
 	notes   []Note // at most feedSize
 	last    uint64
 	changed chan struct{} // closed at the next note; nil while nobody waits
+	ended   bool
 }
 
 // Publish adds a note.
@@ -47,6 +48,24 @@ func (f *Feed) Publish(kind NoteKind, value any) {
 		close(f.changed)
 		f.changed = nil
 	}
+}
+
+// End says that no note will follow, because the sandbox is gone.
+func (f *Feed) End() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ended = true
+	if f.changed != nil {
+		close(f.changed)
+		f.changed = nil
+	}
+}
+
+// Ended reports whether no note will follow.
+func (f *Feed) Ended() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.ended
 }
 
 // Last returns the id of the newest note.

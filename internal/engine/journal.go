@@ -48,6 +48,7 @@ type Refusal struct {
 	Want   string         `json:"want"`
 	Basis  contract.Basis `json:"basis"`
 	Source string         `json:"source"`
+	Policy string         `json:"policy,omitzero"` // the switch of this behaviour, if it has one
 }
 
 // JournalLimits bound a journal. When either is exceeded the oldest exchanges are dropped, and counted.

@@ -123,24 +123,29 @@ func (req *request) readBody(w http.ResponseWriter) error {
 	limited := http.MaxBytesReader(w, req.http.Body, MaxBody)
 	var raw []byte
 	var err error
-	if n := req.http.ContentLength; n > 0 && n <= MaxBody {
+	switch n := req.http.ContentLength; {
+	case n > MaxBody:
+		return tooLarge() // nothing of it is read
+	case n > 0:
 		raw = make([]byte, n)
 		_, err = io.ReadFull(limited, raw)
-	} else {
+	default:
 		raw, err = io.ReadAll(limited)
 	}
 	req.call.Raw = raw
-	var tooLarge *http.MaxBytesError
+	var over *http.MaxBytesError
 	switch {
-	case errors.As(err, &tooLarge):
-		return sims.Failure{
-			Kind: sims.TooLarge, Rule: "too-large", Saw: "more than " + strconv.Itoa(MaxBody) + " bytes",
-			Want: "at most " + strconv.Itoa(MaxBody) + " bytes",
-		}
+	case errors.As(err, &over):
+		return tooLarge()
 	case err != nil:
 		return sims.Failure{Kind: sims.Malformed, Rule: "malformed-json", Saw: "body ended early: " + err.Error(), Want: "a complete body"}
 	}
 	return nil
+}
+
+func tooLarge() sims.Failure {
+	limit := strconv.Itoa(MaxBody) + " bytes"
+	return sims.Failure{Kind: sims.TooLarge, Rule: "too-large", Saw: "more than " + limit, Want: "at most " + limit}
 }
 
 // route finds the operation.
@@ -213,7 +218,7 @@ func (req *request) validate() error {
 	}
 	switch {
 	case missing:
-		return sims.Failure{Kind: sims.MissingBody, Rule: "schema", Saw: "no body", Want: "a body", Fields: fields}
+		return sims.Failure{Kind: sims.MissingBody, Rule: "schema", Saw: "no body", Want: "a body; " + describe(fields, want), Fields: fields}
 	case len(fields) > 0:
 		return sims.Failure{Kind: sims.Invalid, Rule: "schema", Saw: describe(fields, saw), Want: describe(fields, want), Fields: fields}
 	}
@@ -413,7 +418,11 @@ func (e *Engine) explain(req *request, err error) *Refusal {
 		}
 	}
 	entry, _ := req.provider.Contract.Entry(failure.Rule)
-	return &Refusal{Rule: failure.Rule, Saw: failure.Saw, Want: failure.Want, Basis: entry.Basis, Source: entry.Source}
+	refusal := &Refusal{Rule: failure.Rule, Saw: failure.Saw, Want: failure.Want, Basis: entry.Basis, Source: entry.Source}
+	if entry.Policy != nil {
+		refusal.Policy = req.provider.Name + "." + entry.Policy.Name
+	}
+	return refusal
 }
 
 // encode turns a reply into bytes and headers.

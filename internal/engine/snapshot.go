@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/mocksrv/mocksrv/internal/clock"
@@ -123,6 +124,9 @@ func (s *Sandbox) checkRows(state store.State) (err error) {
 			err = fmt.Errorf("%w: %v", ErrSnapshot, p)
 		}
 	}()
+	if err := checkIDs(state); err != nil {
+		return err
+	}
 	trial := store.NewMemory()
 	trial.Create(s.Name)
 	if err := trial.Import(s.Name, state); err != nil {
@@ -134,4 +138,18 @@ func (s *Sandbox) checkRows(state store.State) (err error) {
 		}
 		return s.engine.outbox.Check(tx)
 	})
+}
+
+// checkIDs refuses a state of which rows would be lost, because another has their id.
+func checkIDs(state store.State) error {
+	for _, name := range slices.Sorted(maps.Keys(state.Tables)) {
+		seen := make(map[string]bool, len(state.Tables[name]))
+		for _, row := range state.Tables[name] {
+			if seen[row.ID] {
+				return fmt.Errorf("%w: table %q has the row %q twice", ErrSnapshot, name, row.ID)
+			}
+			seen[row.ID] = true
+		}
+	}
+	return nil
 }

@@ -128,7 +128,7 @@ func (m *Metrics) Scrape(accept string) (contentType string, data []byte, err er
 	if err != nil {
 		return "", nil, fmt.Errorf("gather metrics: %w", err)
 	}
-	format := expfmt.NegotiateIncludingOpenMetrics(http.Header{"Accept": {accept}})
+	format := expfmt.NegotiateAccept(http.Header{"Accept": {accept}}, expfmt.DefaultOpenMetricsAcceptedFormats()...)
 	var out bytes.Buffer
 	encoder := expfmt.NewEncoder(&out, format)
 	for _, family := range families {

@@ -416,7 +416,8 @@ func removeRef(refs []ref, seq uint64) []ref {
 	if at == len(refs) || refs[at].seq != seq {
 		return refs
 	}
-	if at == 0 { // the usual case of a queue: no rows to move
+	if at < len(refs)/2 { // the usual case of a queue: few rows to move, or none
+		copy(refs[1:at+1], refs[:at])
 		refs[0] = ref{}
 		return refs[1:]
 	}

@@ -3,6 +3,7 @@ package store_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
@@ -43,12 +44,8 @@ func (m *model) clone() *model {
 	for name, rows := range m.tables {
 		c.tables[name] = slices.Clone(rows)
 	}
-	for name, n := range m.counters {
-		c.counters[name] = n
-	}
-	for name := range m.claims {
-		c.claims[name] = true
-	}
+	maps.Copy(c.counters, m.counters)
+	maps.Copy(c.claims, m.claims)
 	return c
 }
 

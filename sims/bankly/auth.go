@@ -100,14 +100,15 @@ func bearer(h http.Header) string {
 
 // checkToken obeys credentials and permission.
 func checkToken(c *sims.Call, scopes []string) error {
-	known, ok := tokens(c.Tx).Get(bearer(c.Header))
+	sent := bearer(c.Header)
+	known, ok := tokens(c.Tx).Get(sent)
 	switch {
-	case c.Header.Get("Authorization") == "":
-		return unauthorized("no Authorization header")
+	case sent == "":
+		return unauthorized(sims.SawNoBearer(c.Header))
 	case !ok:
-		return unauthorized("no bearer token, or one that this sandbox does not know: issued elsewhere, or expired")
+		return unauthorized("the token " + sims.Excerpt(sent, 12) + ", which this sandbox does not know: issued elsewhere, or expired")
 	case known.expired(c.Now):
-		return unauthorized("a token that expired at " + localTime(known.ExpiresAt))
+		return unauthorized(c.SawExpired("a token", known.ExpiresAt))
 	}
 	for _, scope := range scopes {
 		if !slices.Contains(known.Scopes, scope) {
@@ -123,7 +124,7 @@ func checkVersion(c *sims.Call) error {
 	if c.Operation == opIssueToken || c.Header.Get("Api-Version") == "1.0" {
 		return nil
 	}
-	return invalidVersion(c.Header.Get("Api-Version"))
+	return invalidVersion(c.Header)
 }
 
 // finish obeys correlation-id: a new one for every reply, whatever the client sent.

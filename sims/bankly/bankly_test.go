@@ -75,3 +75,24 @@ func TestForgottenMessage(t *testing.T) {
 	require.NotEqual(t, key, keyOf(found(w)), "the other message stays")
 	require.EqualValues(t, 1, post(w, batch, week()).OK().Get("data.total"))
 }
+
+// TestRefusalsSayWhatWasSeenAndWhatIsWanted: the journal tells a newcomer what to do next.
+func TestRefusalsSayWhatWasSeenAndWhatIsWanted(t *testing.T) {
+	t.Parallel()
+	w := simtest.New(t, bankly.New())
+	const want = "Authorization: Bearer with the ready-made token (GET /_mocksrv/v1/sandboxes/<name>) or one issued by issueToken that has not expired"
+	raw(w, "GET", configurationsPath, "", "Authorization", "").Explained("no Authorization header", want)
+	raw(w, "GET", configurationsPath, "", "Authorization", "Basic eDp5").
+		Explained(`Authorization: "Basic eDp5", which has no token after the word "Bearer"`, want)
+	raw(w, "GET", configurationsPath, "", "Authorization", "Bearer 0123456789abcdef").
+		Explained(`the token "0123456789ab…", which this sandbox does not know: issued elsewhere, or expired`, want)
+	raw(w, "GET", configurationsPath, "", "api-version", "").Explained("no api-version header", "api-version: 1.0")
+	raw(w, "GET", configurationsPath, "", "api-version", "2.0").Explained(`api-version: "2.0"`, "api-version: 1.0")
+	on(w, get, "x").Explained(`configuration "x"`, "a UUID: the id of a configuration of this company")
+	on(w, get, unknownID).Explained(`configuration "`+unknownID+`"`, "the id of a configuration of this company")
+	post(w, issue, form(w, "client_id", "me")).Explained(`client_id "me"`, "the ready-made client_id (GET /_mocksrv/v1/sandboxes/<name>)")
+	token := issued(w, "webhook.read")
+	later(w, time.Hour)
+	w.Call(list, simtest.Request{Credentials: as(token)}).
+		Explained("a token that expired at 2026-01-08T11:30:00.25Z; the world clock says 2026-01-08T11:30:00.25Z", want)
+}

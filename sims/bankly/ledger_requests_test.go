@@ -214,7 +214,7 @@ func serverError(w *simtest.World) {
 	require.Equal(w.T, internalError, failed(w, sims.Internal, http.StatusInternalServerError))
 }
 
-// failed is the body of a failure that only scripted rules cause.
+// failed is the body of a failure that no request causes.
 func failed(w *simtest.World, kind sims.Kind, status int) string {
 	reply := bankly.New().Fail(&sims.Call{Operation: list}, sims.Failure{Kind: kind})
 	require.Equal(w.T, status, reply.Status)

@@ -3,7 +3,7 @@ package bankly
 import (
 	"cmp"
 	"fmt"
-	"strconv"
+	"net/http"
 	"strings"
 	"time"
 
@@ -73,14 +73,14 @@ func configurationRule(field sims.FieldError) string {
 func unknownClient(saw string) error {
 	return sims.Failure{
 		Kind: sims.Invalid, Rule: "token-client", Code: "invalid_client",
-		Saw: "client_id " + strconv.Quote(saw), Want: "the client_id of this sandbox",
+		Saw: "client_id " + sims.Excerpt(saw, 100), Want: sims.ReadyMade("client_id"),
 	}
 }
 
 func unauthorized(saw string) error {
 	return sims.Failure{
 		Kind: sims.Unauthorized, Rule: "credentials", Saw: saw,
-		Want: `"Authorization: Bearer <token>" with a ready-made token or one from /oauth2/token`,
+		Want: "Authorization: Bearer with " + sims.ReadyMade("token") + " or one issued by " + opIssueToken + " that has not expired",
 	}
 }
 
@@ -90,17 +90,17 @@ func forbidden(saw []string, want string) error {
 	}
 }
 
-func invalidVersion(saw string) error {
+func invalidVersion(h http.Header) error {
 	return sims.Failure{
-		Kind: sims.Invalid, Rule: "api-version", Code: codeVersion, Saw: "api-version " + strconv.Quote(saw), Want: "api-version: 1.0",
+		Kind: sims.Invalid, Rule: "api-version", Code: codeVersion, Saw: sims.SawHeader(h, "api-version"), Want: "api-version: 1.0",
 	}
 }
 
 // notFound obeys unknown-object and malformed-id.
 func notFound(what, id, want string) error {
-	f := sims.Failure{Kind: sims.NotFound, Rule: "unknown-object", Saw: what + " " + strconv.Quote(id), Want: want}
+	f := sims.Failure{Kind: sims.NotFound, Rule: "unknown-object", Saw: what + " " + sims.Excerpt(id, 100), Want: want}
 	if !isUUID(id) {
-		f.Rule = "malformed-id"
+		f.Rule, f.Want = "malformed-id", "a UUID: "+want
 	}
 	return f
 }

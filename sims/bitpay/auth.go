@@ -90,11 +90,11 @@ func credential(r *http.Request) string {
 func checkAPIKey(c *sims.Call, _ []string) error {
 	key := c.Header.Get(headerAPIKey)
 	if !wellFormed(key) {
-		return malformedKey(key)
+		return malformedKey(c.Header)
 	}
 	known, ok := apiKeys(c.Tx).Get(key)
 	if !ok {
-		return unknownKey(key)
+		return unknownKey(c.Header)
 	}
 	c.Principal = known
 	return nil
@@ -113,11 +113,11 @@ func checkToken(c *sims.Call, _ []string) error {
 	known, ok := tokens(c.Tx).Get(text)
 	switch {
 	case text == "":
-		return unauthorized("no " + headerToken)
+		return unauthorized(sims.SawHeader(c.Header, headerToken))
 	case !ok:
-		return unauthorized("a token that this sandbox does not know: issued elsewhere, or expired: " + text)
+		return unauthorized(sims.SawHeader(c.Header, headerToken) + ", which this sandbox does not know: issued elsewhere, or expired")
 	case known.expired(c.Now):
-		return unauthorized("token that expired at " + known.ExpiresAt.Format(time.RFC3339Nano) + ", now is " + c.Now.Format(time.RFC3339Nano))
+		return unauthorized(c.SawExpired("a token", known.ExpiresAt))
 	}
 	c.Principal = known
 	return nil

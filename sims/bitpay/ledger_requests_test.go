@@ -186,7 +186,7 @@ func businessErrorStatus(w *simtest.World) {
 	}
 }
 
-// rateLimit: what a scripted rule answers is rendered by the provider.
+// rateLimit: nothing is limited, and the envelopes are ready.
 func rateLimit(w *simtest.World) {
 	for range 2_000 {
 		list(w, "").Is(200, emptyList)

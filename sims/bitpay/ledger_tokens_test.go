@@ -76,15 +76,15 @@ func ipWhitelist(w *simtest.World) {
 		w.Call("generateToken", simtest.Request{Tamper: from}).OK()
 		w.Call("listWebhooks", simtest.Request{Tamper: from}).OK()
 	}
-	scripted := w.Provider.Fail(&sims.Call{}, sims.Failure{Code: "-2015", Status: 401, Message: "Invalid API-key, IP, or permissions for action."})
-	require.Equal(w.T, keyUnknown, encode(w, scripted.Body))
+	rendered := w.Provider.Fail(&sims.Call{}, sims.Failure{Code: "-2015", Status: 401, Message: "Invalid API-key, IP, or permissions for action."})
+	require.Equal(w.T, keyUnknown, encode(w, rendered.Body))
 }
 
 func apiAccess(w *simtest.World) {
 	token := fmt.Sprint(w.Call("generateToken", simtest.Request{}).OK().Get("data.token"))
 	listWith(w, token).Is(200, emptyList)
-	scripted := w.Provider.Fail(&sims.Call{}, sims.Failure{Code: "-5033", Status: 401, Message: "Not an API user; contact customer service"})
-	require.Equal(w.T, `{"code":-5033,"msg":"Not an API user; contact customer service"}`, encode(w, scripted.Body))
+	rendered := w.Provider.Fail(&sims.Call{}, sims.Failure{Code: "-5033", Status: 401, Message: "Not an API user; contact customer service"})
+	require.Equal(w.T, `{"code":-5033,"msg":"Not an API user; contact customer service"}`, encode(w, rendered.Body))
 }
 
 func tokenSignature(w *simtest.World) {

@@ -56,23 +56,24 @@ func statusRule(c *sims.Call, first sims.FieldError) string {
 func unauthorized(saw string) error {
 	return sims.Failure{
 		Kind: sims.Unauthorized, Rule: "credentials", Saw: saw,
-		Want: headerToken + " with a token that was issued in this sandbox and has not expired",
+		Want: headerToken + " with " + sims.ReadyMade("token") + " or one issued by generateToken that has not expired",
 	}
 }
 
-func malformedKey(saw string) error {
+func malformedKey(h http.Header) error {
 	return sims.Failure{
 		Kind: sims.Unauthorized, Rule: "api-key-format", Code: codeKeyFormat, Status: http.StatusUnauthorized,
 		Message: "API-key format invalid.",
-		Saw:     headerAPIKey + ": " + saw, Want: "16 to 128 letters, digits, hyphens and underscores",
+		Saw:     sims.SawHeader(h, headerAPIKey),
+		Want:    headerAPIKey + " with 16 to 128 letters, digits, hyphens and underscores: " + sims.ReadyMade("api_key"),
 	}
 }
 
-func unknownKey(saw string) error {
+func unknownKey(h http.Header) error {
 	return sims.Failure{
 		Kind: sims.Unauthorized, Rule: "api-key-unknown", Code: codeKeyUnknown, Status: http.StatusUnauthorized,
 		Message: "Invalid API-key, IP, or permissions for action.",
-		Saw:     headerAPIKey + ": " + saw, Want: "the api_key of this sandbox",
+		Saw:     sims.SawHeader(h, headerAPIKey), Want: headerAPIKey + " with " + sims.ReadyMade("api_key"),
 	}
 }
 
@@ -82,11 +83,15 @@ func outsideWindow(rule, message, saw, want string) error {
 	}
 }
 
-func wrongSignature(saw, want, timestamp string) error {
+func wrongSignature(sent, mistake, want, timestamp string) error {
+	saw := "signature " + sims.Excerpt(sent, 200)
+	if mistake != "" {
+		saw += ", " + mistake
+	}
 	return sims.Failure{
 		Kind: sims.Unauthorized, Rule: "token-signature", Code: codeSignature, Status: http.StatusBadRequest,
 		Message: "Signature for this request is not valid.",
-		Saw:     "signature=" + saw, Want: want + ", the HMAC-SHA256 of timestamp=" + timestamp + " under the api_secret",
+		Saw:     saw, Want: want + ", the hex HMAC-SHA256 of timestamp=" + timestamp + " under the api_secret of this api_key",
 	}
 }
 

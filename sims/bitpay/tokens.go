@@ -1,6 +1,7 @@
 package bitpay
 
 import (
+	"crypto"
 	"crypto/hmac"
 	"encoding/hex"
 	"fmt"
@@ -37,14 +38,14 @@ func checkWindow(c *sims.Call, timestamp string) error {
 	if err != nil {
 		return fmt.Errorf("the schema let a timestamp pass that is no number: %w", err)
 	}
-	now, allowed := c.Edge.UnixMilli(), c.Policies.Duration("recv_window").Milliseconds()
+	now, allowed := c.Edge.UnixMilli(), c.Policies.Duration("recv_window")
 	switch {
-	case now-sent > allowed:
+	case now-sent > allowed.Milliseconds():
 		return outsideWindow("window", "Timestamp for this request is outside of the recvWindow.",
-			fmt.Sprintf("a timestamp %d ms old", now-sent), fmt.Sprintf("at most %d ms", allowed))
+			c.SawTimestamp(float64(sent), allowed), fmt.Sprintf("at most %v behind %s", allowed, c.EdgeClock()))
 	case sent-now >= aheadLimit.Milliseconds():
 		return outsideWindow("window-future", "Timestamp for this request was 1000ms ahead of the server's time.",
-			fmt.Sprintf("a timestamp %d ms ahead", sent-now), fmt.Sprintf("less than %d ms", aheadLimit.Milliseconds()))
+			c.SawTimestamp(float64(sent), allowed), fmt.Sprintf("less than %v ahead of %s", aheadLimit, c.EdgeClock()))
 	}
 	return nil
 }
@@ -57,7 +58,16 @@ func checkSignature(key apiKey, timestamp, sent string) error {
 	want := tokenSignature(key.Secret, timestamp)
 	got, err := hex.DecodeString(sent)
 	if err != nil || !hmac.Equal(got, want) {
-		return wrongSignature(sent, hex.EncodeToString(want), timestamp)
+		return wrongSignature(sent, mistake(key, timestamp, sent), hex.EncodeToString(want), timestamp)
 	}
 	return nil
+}
+
+// mistake is what went wrong with a signature, where it is one of the usual things.
+func mistake(by apiKey, timestamp, sent string) string {
+	h := sims.HMAC{
+		Hash: crypto.SHA256, Key: by.Key, Secret: by.Secret, Text: []byte("timestamp=" + timestamp),
+		Instead: []sims.WrongText{{Name: "the timestamp alone", Text: []byte(timestamp)}},
+	}
+	return h.Mistake(sent)
 }

@@ -118,7 +118,8 @@ func checkRepeated(c *sims.Call, w webhook) error {
 	}
 	age, window := c.Now.Sub(before), c.Policies.Duration("duplicate_window")
 	if age >= 0 && age < window { // below 0 the clock was set back
-		return repeated(fmt.Sprintf("the same eventType and url as %v ago", age), fmt.Sprintf("another request, or this one after %v", window))
+		return repeated(fmt.Sprintf("the same eventType and url as %v ago", age),
+			fmt.Sprintf("another request, or this one %v later on the world clock (advance it), or policy bitpay.duplicate_check off", window-age))
 	}
 	return nil
 }

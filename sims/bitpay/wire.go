@@ -93,7 +93,7 @@ func render(c *sims.Call, f sims.Failure) sims.Failure {
 	}
 }
 
-// with completes a failure; status and text that a scripted rule chose stay.
+// with completes a failure; a status and a text that were chosen stay.
 func with(f sims.Failure, status int, code, message string) sims.Failure {
 	f.Code, f.Status, f.Message = code, cmp.Or(f.Status, status), cmp.Or(f.Message, message)
 	return f

@@ -64,16 +64,16 @@ func checkBearer(c *sims.Call, _ []string) error {
 	}
 	jwt := bearer(c.Header)
 	if jwt == "" {
-		return invalidCredentials("no Authorization header of the form Bearer <token>")
+		return invalidCredentials(sims.SawNoBearer(c.Header))
 	}
 	t, ok := issued(c.Tx, jwt)
 	switch {
 	case !ok:
-		return invalidCredentials("a token that this sandbox does not know: issued elsewhere, or expired")
+		return invalidCredentials(unknownToken(jwt))
 	case t.Use != useAccess:
-		return invalidCredentials("a refresh token")
+		return invalidCredentials("a refresh token in the place of an access token")
 	case t.expired(c.Now):
-		return invalidCredentials("an access token that expired at " + instant(t.ExpiresAt) + "; it is " + instant(c.Now))
+		return invalidCredentials(c.SawExpired("an access token", t.ExpiresAt))
 	}
 	c.Principal = t.Account
 	return nil

@@ -97,7 +97,7 @@ func permissionTest(w *world) {
 	as(w, access).OK()
 	renewed, _ := pair(refreshed(w, refresh).OK())
 	as(w, renewed).OK()
-	reply, body := scripted(w, sims.Forbidden)
+	reply, body := rendered(w, sims.Forbidden)
 	require.Equal(w.T, 403, reply.Status)
 	require.Equal(w.T, `{"name":"Forbidden","message":"Sizga ushbu amalni bajarishga ruhsat berilmagan.","code":0,"status":403,"type":"yii\\web\\ForbiddenHttpException"}`, body)
 }

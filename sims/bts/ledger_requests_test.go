@@ -89,7 +89,7 @@ func frameworkTextsTest(w *world) {
 	} {
 		w.SetPolicy("framework_texts", policy)
 		for kind, text := range texts {
-			_, body := scripted(w, kind)
+			_, body := rendered(w, kind)
 			require.Contains(w.T, body, `"message":"`+text+`"`)
 		}
 		require.Equal(w.T, texts[sims.UnknownPath], w.Send(w.Request(http.MethodGet, "/x", "", nil)).Get("message"))
@@ -204,7 +204,7 @@ func errorEnvelopesTest(w *world) {
 	framework := []string{"name", "message", "code", "status", "type"}
 	replies := map[int]string{400: badRequest, 401: unauthorized, 404: notFound, 405: onlyGetAndPost, 406: notAcceptable, 413: tooLarge, 415: unsupportedType}
 	for kind, status := range map[sims.Kind]int{sims.Forbidden: 403, sims.RateLimited: 429, sims.Internal: 500} {
-		reply, body := scripted(w, kind)
+		reply, body := rendered(w, kind)
 		require.Equal(w.T, status, reply.Status)
 		replies[status] = body
 	}
@@ -246,7 +246,7 @@ func rateLimitTest(w *world) {
 	for range 200 {
 		w.Call("configureWebhook", request{Body: good(w, "configureWebhook")}).OK()
 	}
-	reply, body := scripted(w, sims.RateLimited)
+	reply, body := rendered(w, sims.RateLimited)
 	require.Equal(w.T, `{"name":"Too Many Requests","message":"Rate limit exceeded.","code":0,"status":429,"type":"yii\\web\\TooManyRequestsHttpException"}`, body)
 	require.Equal(w.T, http.Header{"X-Rate-Limit-Limit": {"100"}, "X-Rate-Limit-Remaining": {"0"}, "X-Rate-Limit-Reset": {"60"}}, reply.Header)
 }

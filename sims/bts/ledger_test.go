@@ -147,8 +147,8 @@ func hooks(w *world) (all []sims.Webhook) {
 	return all
 }
 
-// scripted renders a failure of a kind that only a rule causes.
-func scripted(w *world, kind sims.Kind) (reply sims.Reply, body string) {
+// rendered is a failure of a kind that no request causes, in the provider's envelope.
+func rendered(w *world, kind sims.Kind) (reply sims.Reply, body string) {
 	w.T.Helper()
 	require.NoError(w.T, w.Sandbox.View(func(tx store.Tx) error {
 		c := &sims.Call{Env: w.Sandbox.Env(w.Provider, tx), Operation: "configureWebhook"}

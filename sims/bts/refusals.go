@@ -1,6 +1,7 @@
 package bts
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -56,8 +57,18 @@ func methodOff(saw string, allowed []string) error {
 func invalidCredentials(saw string) error {
 	return sims.Failure{
 		Kind: sims.Unauthorized, Rule: "credentials", Saw: saw,
-		Want: "Authorization: Bearer <access token of this sandbox that has not expired>",
+		Want: "Authorization: Bearer with " + sims.ReadyMade("token") + " or an access_token issued by login or refresh that has not expired",
 	}
+}
+
+// unknownToken shows a token that no row remembers: by its claims, as the start of a JWT tells nothing.
+func unknownToken(jwt string) string {
+	c := unverified(jwt)
+	if c.UID == "" {
+		return "the token " + sims.Excerpt(jwt, 12) + ", which is none of this provider"
+	}
+	return fmt.Sprintf("the token of uid %s with use %s and iat %d, which this sandbox does not know: issued elsewhere, changed, or expired",
+		sims.Excerpt(c.UID, 36), sims.Excerpt(c.Use, 12), c.IssuedAt)
 }
 
 func notAcceptable(saw string) error {
@@ -66,20 +77,20 @@ func notAcceptable(saw string) error {
 	}
 }
 
-func loginRefused(known bool) error {
-	saw := "a login that does not exist"
+func loginRefused(login string, known bool) error {
+	saw := "the login " + sims.Excerpt(login, 100) + ", which does not exist"
 	if known {
-		saw = "a wrong password"
+		saw = "a wrong password for the login " + sims.Excerpt(login, 100)
 	}
 	return sims.Failure{
 		Kind: sims.Unauthorized, Rule: "login-refused", Message: "Incorrect login or password.", Saw: saw,
-		Want: "login and password of an account of this sandbox",
+		Want: sims.ReadyMade("login and password"),
 	}
 }
 
 func refreshInvalid(saw string) error {
 	return sims.Failure{
-		Kind: sims.Invalid, Rule: "refresh-invalid", Saw: saw, Want: "a refresh token of this sandbox that has not expired",
+		Kind: sims.Invalid, Rule: "refresh-invalid", Saw: saw, Want: "a refresh_token issued by login or refresh that has not expired",
 		Fields: []sims.FieldError{{In: "body", Field: "refresh_token", Keyword: faultUnknown}},
 	}
 }

@@ -100,7 +100,7 @@ func login(c *sims.Call) (sims.Reply, error) {
 	password, _ := c.Object()["password"].(string)
 	a, known := accounts(c.Tx).Get(name)
 	if !hmac.Equal([]byte(password), []byte(a.Password)) || !known {
-		return sims.Reply{}, loginRefused(known)
+		return sims.Reply{}, loginRefused(name, known)
 	}
 	return issue(c, a), nil
 }
@@ -111,11 +111,11 @@ func refresh(c *sims.Call) (sims.Reply, error) {
 	t, ok := tokens(c.Tx).Get(digest(jwt))
 	switch {
 	case !ok:
-		return sims.Reply{}, refreshInvalid("a token that this sandbox does not know: issued elsewhere, or expired")
+		return sims.Reply{}, refreshInvalid(unknownToken(jwt))
 	case t.Use != useRefresh:
-		return sims.Reply{}, refreshInvalid("an access token")
+		return sims.Reply{}, refreshInvalid("an access token in the place of a refresh token")
 	case t.expired(c.Now):
-		return sims.Reply{}, refreshInvalid("a refresh token that expired at " + instant(t.ExpiresAt) + "; it is " + instant(c.Now))
+		return sims.Reply{}, refreshInvalid(c.SawExpired("a refresh token", t.ExpiresAt))
 	}
 	a, _ := accounts(c.Tx).Get(t.Account)
 	return issue(c, a), nil

@@ -193,6 +193,3 @@ func zone(p sims.Policies) *time.Location {
 
 // date is the provider's form of a day.
 func date(p sims.Policies, at time.Time) string { return at.In(zone(p)).Format(time.DateOnly) }
-
-// instant is for the journal.
-func instant(at time.Time) string { return at.UTC().Format(time.RFC3339Nano) }

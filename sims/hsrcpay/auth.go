@@ -107,14 +107,14 @@ func mode(token string) string {
 func checkBearer(c *sims.Call, _ []string) error {
 	token := bearer(c.Header)
 	if token == "" {
-		return missingToken(c.Header.Get("Authorization"))
+		return missingToken(c.Header)
 	}
 	if kind(token) == accessToken {
 		return checkJWT(c, token)
 	}
 	known, ok := apiKeys(c.Tx).Get(hashed(token))
 	if !ok || !hmac.Equal([]byte(known.Token), []byte(token)) {
-		return invalidToken("credentials", token, "a secret key that this sandbox issued")
+		return invalidToken("credentials", token, "Authorization: Bearer with "+sims.ReadyMade("secret_key"))
 	}
 	if kind(token) == publishableKey {
 		return noPermission(c.Operation)
@@ -126,10 +126,10 @@ func checkBearer(c *sims.Call, _ []string) error {
 // checkJWT obeys credentials-jwt.
 func checkJWT(c *sims.Call, token string) error {
 	if c.Policies.Enum("jwt") == "refuse" {
-		return invalidToken("credentials-jwt", token, "a secret key, as policy jwt is refuse")
+		return invalidToken("credentials-jwt", token, sims.ReadyMade("secret_key")+", as policy hsrcpay.jwt is refuse")
 	}
 	if exp, ok := expiry(token); ok && float64(c.Edge.UnixMilli())/1000 >= exp {
-		return expiredToken(fmt.Sprintf("exp %.0f", exp), fmt.Sprintf("an exp after %d", c.Edge.Unix()))
+		return expiredToken(fmt.Sprintf("exp %.0f", exp), fmt.Sprintf("an exp after %d, by %s", c.Edge.Unix(), c.EdgeClock()))
 	}
 	c.Principal = principal{Account: readyAccount(c.Env), Mode: mode(token)}
 	return nil

@@ -63,7 +63,7 @@ func credentialsKinds(w *simtest.World) {
 	as(w, list, "Bearer "+jwt(`{}`, "c2ln")).OK()
 	as(w, list, "Bearer "+w.Credentials["publishable_key"]).Refused(http.StatusForbidden, "permission")
 	for token, kind := range map[string]string{
-		"sk_live_x": "secret key", "my_sk_x": "secret key", "pk_live_x": "publishable key", "my_pk_x": "publishable key", "x": "token of no known kind",
+		"sk_live_x": "secret key", "my_sk_x": "secret key", "pk_live_x": "publishable key", "my_pk_x": "publishable key", "x": "no secret key (sk_), publishable key (pk_) or access token (JWT)",
 	} {
 		require.Contains(w.T, as(w, list, "Bearer "+token).Refused(http.StatusUnauthorized, "credentials").Refusal.Saw, kind)
 	}
@@ -71,8 +71,8 @@ func credentialsKinds(w *simtest.World) {
 
 func credentialsOrder(w *simtest.World) {
 	kindOf := func(token string) string {
-		kind, _, _ := strings.Cut(as(w, list, "Bearer "+token).Refused(http.StatusUnauthorized, "credentials").Refusal.Saw, " of ")
-		return kind
+		kind, _, _ := strings.Cut(as(w, list, "Bearer "+token).Refused(http.StatusUnauthorized, "credentials").Refusal.Saw, ` "`)
+		return strings.TrimPrefix(kind, "the ")
 	}
 	x := strings.Repeat("x", 29)
 	require.Equal(w.T, "secret key", kindOf(x+"sk_"), "characters 30 to 32")

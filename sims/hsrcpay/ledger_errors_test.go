@@ -24,7 +24,7 @@ func errorTests() ledgerTests {
 	}
 }
 
-// rendered is a failure in the provider's envelope, as a scripted rule would have it.
+// rendered is a failure of a kind that no request causes, in the provider's envelope.
 func rendered(w *simtest.World, f sims.Failure) (status int, body string) {
 	w.T.Helper()
 	inside(w, func(e *sims.Env) {
@@ -94,7 +94,7 @@ func errorMessages(w *simtest.World) {
 	require.Equal(w.T, "Bad request", w.Call(create, simtest.Request{Body: `{`}).Get("message"))
 }
 
-// errorReasons gathers every reason a client can meet; the remaining ones come from scripted rules.
+// errorReasons gathers every reason a client can meet; the remaining ones no request causes.
 func errorReasons(w *simtest.World) {
 	reasons := []string{}
 	add := func(r *simtest.Reply) { reasons = append(reasons, fmt.Sprint(r.Get("error.message"))) }

@@ -2,6 +2,7 @@ package hsrcpay
 
 import (
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 
@@ -42,25 +43,19 @@ func isLimit(keyword string) bool {
 	return false
 }
 
-func missingToken(header string) error {
-	saw := fmt.Sprintf("Authorization: %.12q", header)
-	if header == "" {
-		saw = "no Authorization header"
-	}
+func missingToken(h http.Header) error {
 	return sims.Failure{
-		Kind: sims.Unauthorized, Rule: "credentials", Message: "Missing bearer token", Saw: saw, Want: "Authorization: Bearer <token>",
+		Kind: sims.Unauthorized, Rule: "credentials", Message: "Missing bearer token", Saw: sims.SawNoBearer(h),
+		Want: "Authorization: Bearer with " + sims.ReadyMade("secret_key"),
 	}
 }
 
 func invalidToken(rule, token, want string) error {
-	is := kind(token)
-	if is == "" {
-		is = "token of no known kind"
+	saw := fmt.Sprintf("the %s %s of %d bytes, which this sandbox does not know", kind(token), sims.Excerpt(token, 12), len(token))
+	if kind(token) == "" {
+		saw = fmt.Sprintf("the token %s, which is no secret key (sk_), publishable key (pk_) or access token (JWT)", sims.Excerpt(token, 12))
 	}
-	return sims.Failure{
-		Kind: sims.Unauthorized, Rule: rule, Message: "Invalid token", Want: want,
-		Saw: fmt.Sprintf("%s of %d characters, beginning with %.12q", is, len(token), token),
-	}
+	return sims.Failure{Kind: sims.Unauthorized, Rule: rule, Message: "Invalid token", Saw: saw, Want: want}
 }
 
 func expiredToken(saw, want string) error {
@@ -78,16 +73,16 @@ func noPermission(operation string) error {
 	}
 }
 
-func unknownEvents(names []string, unknown []int) error {
-	f := sims.Failure{Kind: sims.Invalid, Rule: "unknown-event", Want: "types of the event catalogue"}
+func unknownEvents(e *sims.Env, names []string, unknown []int) error {
+	f := sims.Failure{Kind: sims.Invalid, Rule: "unknown-event", Want: e.WantEvent(names[unknown[0]])}
 	saw := make([]string, len(unknown))
 	for i, at := range unknown {
 		f.Fields = append(f.Fields, sims.FieldError{
 			In: "body", Field: "enabled_events." + strconv.Itoa(at), Keyword: keywordEvent, Value: names[at],
 		})
-		saw[i] = strconv.Quote(names[at])
+		saw[i] = sims.Excerpt(names[at], 100)
 	}
-	f.Saw = strings.Join(saw, ", ")
+	f.Saw = "enabled_events with " + strings.Join(saw, ", ")
 	return f
 }
 
@@ -101,7 +96,7 @@ func httpsRequired(endpoint string) error {
 func wrongAccount(c *sims.Call, saw string) error {
 	f := sims.Failure{
 		Kind: sims.NotFound, Rule: "unknown-account", Message: "Account not found",
-		Saw: fmt.Sprintf("account_id %q", saw), Want: caller(c).Account + ", the account of the token, or none",
+		Saw: "account_id " + sims.Excerpt(saw, 100), Want: caller(c).Account + ", the account of the token, or none",
 	}
 	if c.Policies.Enum("account_mismatch_status") == "403" {
 		f.Kind, f.Message = sims.Forbidden, "No access to this account"

@@ -128,7 +128,7 @@ func checkEvents(c *sims.Call, names []string) error {
 		}
 	}
 	if len(unknown) > 0 {
-		return unknownEvents(names, unknown)
+		return unknownEvents(c.Env, names, unknown)
 	}
 	return nil
 }

@@ -1,6 +1,8 @@
 package signedsub
 
 import (
+	"bytes"
+	"crypto"
 	"crypto/hmac"
 	"crypto/sha512"
 	"encoding/hex"
@@ -10,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/mocksrv/mocksrv/internal/strictjson"
 	"github.com/mocksrv/mocksrv/sims"
@@ -42,10 +46,9 @@ func credential(r *http.Request) string { return r.Header.Get("Key") }
 
 // checkKey obeys the ledger entry credentials.
 func checkKey(c *sims.Call, _ []string) error {
-	key := c.Header.Get("Key")
-	known, ok := clients(c.Tx).Get(key)
+	known, ok := clients(c.Tx).Get(c.Header.Get("Key"))
 	if !ok {
-		return invalidKey(c, key)
+		return invalidKey(c)
 	}
 	c.Principal = known
 	return nil
@@ -59,9 +62,9 @@ func checkSign(c *sims.Call, _ []string) error {
 	case hmac.Equal([]byte(got), []byte(want)):
 		return nil
 	case hmac.Equal([]byte(strings.ToLower(got)), []byte(want)):
-		return wrongSign(c, "signature-case", got, want)
+		return wrongSign(c, "signature-case", want, "in upper case")
 	default:
-		return wrongSign(c, "signature", got, want)
+		return wrongSign(c, "signature", want, mistake(caller(c), c.Raw, got))
 	}
 }
 
@@ -77,6 +80,40 @@ func signature(secret string, body []byte) string {
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
+// mistake is what went wrong with a signature, where it is one of the usual things.
+func mistake(by client, body []byte, sent string) string {
+	if sent == "" {
+		return ""
+	}
+	h := sims.HMAC{Hash: crypto.SHA512, Key: by.Key, Secret: by.Secret, Text: body, Instead: rewritten(body)}
+	return h.Mistake(sent)
+}
+
+// rewritten are texts that say the same as a body in other bytes: what a JSON library writes, and not what was sent.
+func rewritten(body []byte) []sims.WrongText {
+	const largest = 64 << 10
+	texts := []sims.WrongText{
+		{Name: "no body"},
+		{Name: "the body without the white space around it", Text: bytes.TrimSpace(body)},
+	}
+	if len(body) > largest {
+		return texts
+	}
+	add := func(name string, options ...jsontext.Options) {
+		v := jsontext.Value(bytes.Clone(body))
+		if v.Format(append(options, jsontext.PreserveRawStrings(true))...) == nil {
+			texts = append(texts, sims.WrongText{Name: "the same JSON in other bytes: " + name, Text: v})
+		}
+	}
+	colon, comma, sorted := jsontext.SpaceAfterColon(true), jsontext.SpaceAfterComma(true), jsontext.ReorderRawObjects(true)
+	add("without spaces")
+	add("with a space after each colon and comma", colon, comma)
+	add("without spaces, keys sorted", sorted)
+	add("with a space after each colon and comma, keys sorted", colon, comma, sorted)
+	add("indented by two spaces", jsontext.WithIndent("  "))
+	return texts
+}
+
 // window is how far a timestamp may be from the provider's clock, either way and inclusive (timestamp-window).
 const window = 3 * time.Minute
 
@@ -85,22 +122,28 @@ func checkTimestamp(c *sims.Call) error {
 	if c.Object() == nil {
 		return nil // not an object at all: that is a bad request, found by the schema
 	}
-	value := c.Object()["timestamp"]
+	value, given := c.Object()["timestamp"]
 	sent, ok := value.(float64)
-	if !ok || sent != math.Trunc(sent) {
-		return invalidTimestamp("timestamp-format", "timestamp "+shown(value), "an integer of milliseconds since 1970")
-	}
-	if off := sent - float64(c.Edge.UnixMilli()); math.Abs(off) > float64(window.Milliseconds()) {
-		return invalidTimestamp("timestamp-window", fmt.Sprintf("%.0f, which is %+.0f ms from the provider's clock", sent, off),
-			fmt.Sprintf("%d ± %d ms", c.Edge.UnixMilli(), window.Milliseconds()))
+	switch {
+	case !given:
+		return invalidTimestamp("timestamp-format", "no timestamp", wantTimestamp)
+	case !ok || sent != math.Trunc(sent):
+		return invalidTimestamp("timestamp-format", "timestamp "+shown(value), wantTimestamp)
+	case math.Abs(sent-float64(c.Edge.UnixMilli())) > float64(window.Milliseconds()):
+		return invalidTimestamp("timestamp-window", c.SawTimestamp(sent, window), fmt.Sprintf("at most %v from %s", window, c.EdgeClock()))
 	}
 	return nil
 }
 
-// shown is the start of a value as it was sent; nothing sent is shown as null.
+const wantTimestamp = "a number without quotes and fraction: milliseconds since 1970"
+
+// shown is a value as it was sent, or the start of it.
 func shown(value any) string {
 	text, _ := strictjson.Encode(value) // it was decoded from JSON
-	return fmt.Sprintf("%.100s", text)
+	if start := []rune(string(text)); len(start) > 100 {
+		return string(start[:100]) + "…"
+	}
+	return string(text)
 }
 
 // authorize makes a request as a client does: current timestamp where the body is an object, then Key and Sign over

@@ -36,17 +36,21 @@ func ruleOf(field sims.FieldError) string {
 	return ""
 }
 
-func invalidKey(c *sims.Call, saw string) error {
+func invalidKey(c *sims.Call) error {
 	return sims.Failure{
 		Kind: sims.Unauthorized, Rule: "credentials", Code: codeKey, Status: statusOf(c, "error_status_002"),
-		Saw: "Key: " + saw, Want: "the public key of a client of this sandbox",
+		Saw: sims.SawHeader(c.Header, "Key"), Want: "Key with " + sims.ReadyMade("key"),
 	}
 }
 
-func wrongSign(c *sims.Call, rule, saw, want string) error {
+func wrongSign(c *sims.Call, rule, want, mistake string) error {
+	saw := sims.SawHeader(c.Header, "Sign")
+	if mistake != "" {
+		saw += ", " + mistake
+	}
 	return sims.Failure{
 		Kind: sims.Unauthorized, Rule: rule, Code: codeSign, Status: statusOf(c, "error_status_003"),
-		Saw: "Sign: " + saw, Want: want + ", the lower-case hex HMAC-SHA512 of the raw body under the client's secret",
+		Saw: saw, Want: "Sign: " + want + ", the lower-case hex HMAC-SHA512 of the raw body under the secret of this Key",
 	}
 }
 

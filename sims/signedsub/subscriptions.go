@@ -225,7 +225,7 @@ func checkEventTypes(c *sims.Call) error {
 	}
 	for _, name := range asked.Types {
 		if !slices.ContainsFunc(c.Catalogue, func(known sims.EventType) bool { return known.Type == name }) {
-			return badRequest("unknown-event-type", name, "a type of the event catalogue")
+			return badRequest("unknown-event-type", "notificationEventTypes with "+sims.Excerpt(name, 100), c.WantEvent(name))
 		}
 	}
 	return nil

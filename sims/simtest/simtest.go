@@ -255,6 +255,15 @@ func (r *Reply) Refused(status int, rule string) *Reply {
 	return r
 }
 
+// Explained fails the test unless the journal explains the refusal in exactly these words.
+func (r *Reply) Explained(saw, want string) *Reply {
+	r.t.Helper()
+	require.NotNil(r.t, r.Refusal, "the journal explains no refusal")
+	require.Equal(r.t, saw, r.Refusal.Saw)
+	require.Equal(r.t, want, r.Refusal.Want)
+	return r
+}
+
 func lookup(v any, path []string) any {
 	for _, name := range path {
 		switch typed := v.(type) {
