@@ -164,7 +164,7 @@ func ExampleSandboxClient_AllExchanges() {
 	defer server.Close()
 	ctx := context.Background()
 
-	if _, err := http.Get(server.URL + "/hsrcpay/v1/webhooks/"); err != nil { //nolint:bodyclose,noctx // an example
+	if _, err := http.Get(server.URL + "/hsrcpay/v1/webhooks/"); err != nil { //nolint:bodyclose // an example
 		fmt.Println(err)
 		return
 	}

@@ -133,8 +133,8 @@ func TestTheStreamEndsWithItsContext(t *testing.T) {
 			require.NoError(t, err)
 			context.AfterFunc(t.Context(), cancel)
 			go cancel()
-			for range events {
-				require.Fail(t, "nothing has happened")
+			for event, err := range events {
+				require.Fail(t, "nothing has happened", "%v %v", event, err)
 			}
 		})
 	}

@@ -51,19 +51,19 @@ func readSnapshot(c *call) (engine.Snapshot, error) {
 
 // Diff returns what differs between two snapshots, row by row and member by member, sorted by path.
 func Diff(before, after engine.Snapshot) ([]client.Change, error) {
-	a, err := comparable(before)
+	a, err := byRow(before)
 	if err != nil {
 		return nil, err
 	}
-	b, err := comparable(after)
+	b, err := byRow(after)
 	if err != nil {
 		return nil, err
 	}
 	return client.DiffValues(a, b), nil
 }
 
-// comparable is a snapshot as decoded JSON, with the rows of each table by their ids.
-func comparable(snap engine.Snapshot) (any, error) {
+// byRow is a snapshot as decoded JSON, with the rows of each table by their ids.
+func byRow(snap engine.Snapshot) (any, error) {
 	data, err := strictjson.Encode(snap)
 	if err != nil {
 		return nil, err

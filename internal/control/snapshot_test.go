@@ -127,6 +127,7 @@ func TestADiffSaysWhatChangedByReadablePaths(t *testing.T) {
 	require.Equal(t, changed, diff(before), "asking changes nothing")
 }
 
+//nolint:tparallel // each looks whether it has changed anything
 func TestBrokenSnapshotsChangeNothing(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)

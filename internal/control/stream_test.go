@@ -48,7 +48,7 @@ func follow(t *testing.T, c *http.Client, server, sandbox, last string) *tail {
 	if last != "" {
 		req.Header.Set("Last-Event-ID", last)
 	}
-	resp, err := c.Do(req)
+	resp, err := c.Do(req) //nolint:bodyclose // the tail closes it
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, resp.StatusCode)
 	s := &tail{T: t, body: resp.Body, lines: newReader(resp.Body)}

@@ -179,7 +179,7 @@ func checkVerification(c *call, v client.Verification) (context.Context, context
 		return nil, nil, invalid("order", "stands alone: it has the matches, and each is wanted once")
 	}
 	for i, want := range append([]map[string]any{v.Match}, v.Order...) {
-		if err := match.Check(map[string]any(want)); err != nil {
+		if err := match.Check(want); err != nil {
 			field := "match"
 			if i > 0 {
 				field = fmt.Sprintf("order[%d]", i-1)
@@ -202,7 +202,7 @@ func evaluate(v client.Verification, now view) client.Verified {
 	low, high := bounds(v)
 	result := client.Verified{Dropped: now.dropped, Matched: []string{}, Misses: []client.Miss{}}
 	for _, c := range now.all {
-		differences := match.Compare(map[string]any(v.Match), c.value)
+		differences := match.Compare(v.Match, c.value)
 		if v.Match == nil || len(differences) == 0 {
 			result.Matched = append(result.Matched, c.id)
 			continue
@@ -253,7 +253,7 @@ func evaluateOrder(v client.Verification, now view) client.Verified {
 		if len(result.Matched) == len(v.Order) {
 			break
 		}
-		differences := match.Compare(map[string]any(v.Order[len(result.Matched)]), c.value)
+		differences := match.Compare(v.Order[len(result.Matched)], c.value)
 		if len(differences) == 0 {
 			result.Matched = append(result.Matched, c.id)
 			result.Misses = nil

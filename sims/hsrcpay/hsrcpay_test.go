@@ -53,6 +53,6 @@ func TestRefusalsSayWhatWasSeenAndWhatIsWanted(t *testing.T) {
 	w.Call(create, simtest.Request{Body: `{"endpoint":"http://localhost/","enabled_events":["payment.success"]}`}).
 		Explained(`enabled_events with "payment.success"`, "perhaps payment.succeeded; one of the 10 event types that GET /_mocksrv/v1/sims lists")
 	w.SetPolicy("jwt", "refuse")
-	as(w, list, "Bearer "+jwt(`{}`, "c2ln")).Explained(`the access token "eyJhbGciOiJI…" of 27 bytes, which this sandbox does not know`,
+	as(w, list, "Bearer "+jwt(`{}`, "c2ln")).Explained(`the access token "eyJhbGciOiJI…" of 29 bytes, which this sandbox does not know`,
 		"the ready-made secret_key (GET /_mocksrv/v1/sandboxes/<name>), as policy hsrcpay.jwt is refuse")
 }
