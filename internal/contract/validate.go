@@ -113,11 +113,17 @@ func ValidateValue(schema *openapi3.Schema, value any, in, name string) []FieldE
 	return found
 }
 
+// maxFound is how many violations of one value are told: a hostile body has no end of them.
+const maxFound = 50
+
 func collect(err error, in, name string, found *[]FieldError) {
 	//nolint:errorlint // the tree is walked node by node: unwrapping would skip the node that knows its path
 	switch e := err.(type) {
 	case openapi3.MultiError:
 		for _, one := range e {
+			if len(*found) >= maxFound {
+				return
+			}
 			collect(one, in, name, found)
 		}
 	case *openapi3.SchemaError:

@@ -166,6 +166,9 @@ func (a *API) verify(c *call, v client.Verification, look func() (view, error)) 
 		select {
 		case <-now.changed:
 		case <-ctx.Done():
+			if result.Pass { // but not settled
+				result.Pass, result.Reason = false, result.Reason+", but more are still in flight: wait longer"
+			}
 			return http.StatusOK, result, nil
 		}
 	}

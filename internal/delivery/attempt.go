@@ -139,7 +139,12 @@ func (r *prepared) repeats() bool {
 	return len(r.delivery.Attempts) > 0 && !r.policies.Bool(sims.PolicyResign) && r.delivery.URL == r.endpoint.URL
 }
 
-func sign(p *engine.Provider, a *sims.Attempt, made *Attempt) error {
+func sign(p *engine.Provider, a *sims.Attempt, made *Attempt) (err error) {
+	defer func() {
+		if defect := recover(); defect != nil {
+			err = fmt.Errorf("sign: panic: %v", defect)
+		}
+	}()
 	signature, err := p.Delivery.Sign(a)
 	if err != nil {
 		return fmt.Errorf("sign: %w", err)
@@ -187,7 +192,7 @@ func (d *Dispatcher) settle(s *engine.Sandbox, p *engine.Provider, ready *prepar
 			current.Tries++
 			current.InOrder = false
 			current = w.next(current, made)
-		} else if made.Error == nil {
+		} else if made.Error == nil && current.State != Pending { // a newer turn is still wanted
 			current = current.with(Delivered, "attempt "+fmt.Sprint(made.N)+" was accepted", w.env.Now)
 		}
 		w.put(current, ready.endpoint)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/mocksrv/mocksrv/internal/clock"
 	"github.com/mocksrv/mocksrv/internal/delivery"
 	"github.com/mocksrv/mocksrv/internal/receiver"
 	"github.com/mocksrv/mocksrv/sims/simtest"
@@ -153,6 +154,9 @@ func TestASuccessUnderWayDoesNotHideTheErrorsOfABlock(t *testing.T) {
 		return 500, ""
 	})
 	moveTo(w, hookID, other.URL)
+	setting := w.Sandbox.Clock.Setting()
+	setting.Mode = clock.Real // on a frozen clock the attempts to one webhook are made one by one
+	w.Sandbox.Clock.Set(setting)
 	for range 4 {
 		emitSoon(t, w)
 	}

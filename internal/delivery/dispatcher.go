@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/mocksrv/mocksrv/internal/clock"
 	"github.com/mocksrv/mocksrv/internal/engine"
 	"github.com/mocksrv/mocksrv/internal/store"
 	"github.com/mocksrv/mocksrv/sims"
@@ -167,7 +169,12 @@ func (d *Dispatcher) Forget(s *engine.Sandbox) {
 
 // Check implements engine.Outbox: deliveries that do not decode make it panic.
 func (d *Dispatcher) Check(tx store.Tx) error {
-	table(tx).All("")
+	states := []State{Pending, Delivered, Failed, Held, Dropped}
+	for _, delivery := range table(tx).All("") {
+		if delivery.Tries < 0 || delivery.Turn < 0 || !slices.Contains(states, delivery.State) {
+			return fmt.Errorf("delivery %s: tries %d, turn %d, state %q", delivery.ID, delivery.Tries, delivery.Turn, delivery.State)
+		}
+	}
 	return nil
 }
 
@@ -251,13 +258,29 @@ func (d *Dispatcher) setAlarm(s *engine.Sandbox, st *state, due turn) {
 	}
 	key := laneKey{sandbox: st, webhook: webhookKey(due.sim, due.webhook)}
 	id := s.Clock.At(due.at, func(done func(func())) {
-		d.lanes.add(key, work{ordered: p.Delivery.Ordered || due.ordered, do: func() bool {
+		d.lanes.add(key, work{ordered: p.Delivery.Ordered || due.ordered, do: func() (bool, <-chan struct{}) {
 			outcome := d.attempt(s, st, p, due)
-			done(outcome.record)
-			return outcome.ok
+			recorded := make(chan struct{})
+			done(func() {
+				defer close(recorded)
+				d.keep(due.id, outcome.record)
+			})
+			return outcome.ok && s.Clock.Setting().Mode == clock.Real, recorded // one by one, where order must not be luck
 		}})
 	})
 	st.alarms[due.id] = alarm{id: id, turn: due.turn}
+}
+
+// keep records an outcome. A defect there costs this delivery, not the server.
+func (d *Dispatcher) keep(deliveryID string, record func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			d.log.Error("panic while an attempt was recorded", "delivery", deliveryID, "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
+	if record != nil {
+		record()
+	}
 }
 
 // Apply implements engine.Outbox.

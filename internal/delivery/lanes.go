@@ -29,10 +29,12 @@ type lane struct {
 	queued  bool // is in ready
 }
 
-// work of a webhook. Ordered work runs alone in its lane. do reports whether the receiver took the delivery.
+// work of a webhook. Ordered work runs alone in its lane. do reports whether the lane may be wide from now on (the
+// receiver answers well), and when the outcome has been recorded: what comes next in the lane starts after that, so that
+// it knows of it.
 type work struct {
 	ordered bool
-	do      func() (ok bool)
+	do      func() (wide bool, recorded <-chan struct{})
 }
 
 // free: the lane can run the first that waits.
@@ -90,14 +92,22 @@ func (l *lanes) start() {
 }
 
 func (l *lanes) run(ln *lane, w work) {
-	ok := w.do()
+	wide, recorded := w.do()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.running--
+	select {
+	case <-recorded:
+	default: // an advance records in its own order: others go on meanwhile
+		l.start()
+		l.mu.Unlock()
+		<-recorded
+		l.mu.Lock()
+	}
 	ln.running--
 	ln.alone = false
 	ln.width = 1
-	if ok {
+	if wide {
 		ln.width = l.width
 	}
 	l.enqueue(ln)

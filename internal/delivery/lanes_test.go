@@ -28,11 +28,18 @@ func (c *course) add(key string, ordered bool, names ...string) {
 		c.mu.Lock()
 		c.ends[name] = end
 		c.mu.Unlock()
-		c.lanes.add(laneKey{webhook: key}, work{ordered: ordered, do: func() bool {
+		c.lanes.add(laneKey{webhook: key}, work{ordered: ordered, do: func() (bool, <-chan struct{}) {
 			c.started <- name
-			return <-end
+			return <-end, recorded()
 		}})
 	}
+}
+
+// recorded: the outcome is known at once.
+func recorded() <-chan struct{} {
+	now := make(chan struct{})
+	close(now)
+	return now
 }
 
 func (c *course) end(name string, ok bool) { c.ends[name] <- ok }
@@ -142,12 +149,12 @@ func TestLanesRunEverythingOnce(t *testing.T) {
 			for i := range 200 {
 				name := fmt.Sprintf("%d/%d", worker, i)
 				done.Add(1)
-				l.add(laneKey{webhook: fmt.Sprint(i % 5)}, work{ordered: i%2 == 0, do: func() bool {
+				l.add(laneKey{webhook: fmt.Sprint(i % 5)}, work{ordered: i%2 == 0, do: func() (bool, <-chan struct{}) {
 					defer done.Done()
 					mu.Lock()
 					defer mu.Unlock()
 					ran[name]++
-					return i%3 > 0
+					return i%3 > 0, recorded()
 				}})
 			}
 		})

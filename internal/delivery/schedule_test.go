@@ -142,3 +142,25 @@ func TestRedeliveryStartsTheScheduleAnew(t *testing.T) {
 	_, err := w.Dispatcher.Redeliver(w.Sandbox, "dlv_none")
 	require.ErrorIs(t, err, delivery.ErrUnknownDelivery)
 }
+
+// TestAnAttemptThatWaitedForItsLaneIsNotMadeTwice: it was asked for again while it stood in the queue.
+func TestAnAttemptThatWaitedForItsLaneIsNotMadeTwice(t *testing.T) {
+	t.Parallel()
+	w := simtest.New(t, signedsub.New())
+	under, release := make(chan struct{}, 10), make(chan struct{})
+	r := w.Receive(func(int) (int, string) {
+		under <- struct{}{}
+		<-release
+		return 500, ""
+	})
+	subscribe(w, hookID, r.URL)
+	emitSoon(t, w)
+	<-under
+	queued := emitSoon(t, w)[0]
+	_, err := w.Dispatcher.Redeliver(w.Sandbox, queued.ID)
+	require.NoError(t, err)
+	close(release)
+	require.NoError(t, w.Sandbox.Clock.Settle(t.Context()))
+	require.Len(t, get(w, queued.ID).Attempts, 1)
+	require.Len(t, r.Requests(), 2)
+}

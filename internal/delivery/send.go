@@ -76,9 +76,6 @@ func (s *sender) send(base context.Context, r Request, timeout time.Duration) an
 		return answer{err: classify(ctx, base, err, timeout)}
 	}
 	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode == http.StatusSwitchingProtocols { // what follows is no answer, and need not end
-		return answer{status: resp.StatusCode, response: Response{Header: resp.Header}}
-	}
 	return read(ctx, base, resp, timeout)
 }
 
@@ -107,13 +104,23 @@ func checkHeader(h http.Header) error {
 }
 
 // read takes in a bounded answer.
+// plain is a header whose values can be written in JSON: bytes that are not UTF-8 are shown as U+FFFD.
+func plain(h http.Header) http.Header {
+	for name, list := range h {
+		for i, value := range list {
+			h[name][i] = strings.ToValidUTF8(value, "\uFFFD")
+		}
+	}
+	return h
+}
+
 func read(ctx, base context.Context, resp *http.Response, timeout time.Duration) answer {
 	var body []byte
 	var err error
-	if resp.ContentLength != 0 {
+	if resp.ContentLength != 0 { // after 101 it is 0: what follows is no answer, and need not end
 		body, err = io.ReadAll(io.LimitReader(resp.Body, MaxAnswer+1))
 	}
-	a := answer{status: resp.StatusCode, body: body, response: Response{Header: resp.Header, Body: body}}
+	a := answer{status: resp.StatusCode, body: body, response: Response{Header: plain(resp.Header), Body: body}}
 	if len(body) > MaxKept {
 		a.response.Body, a.response.Truncated = bytes.Clone(body[:MaxKept]), true
 	}
@@ -182,23 +189,43 @@ func (g guard) control(_, address string, _ syscall.RawConn) error {
 }
 
 func (g guard) forbids(ip netip.Addr) string {
+	ip = embedded(ip)
 	switch {
 	case metadata(ip):
 		return "a cloud metadata service: never called"
 	case ip.IsLinkLocalUnicast(), ip.IsLinkLocalMulticast(), ip.IsMulticast(), ip.IsInterfaceLocalMulticast():
 		return "link-local or multicast: never called"
-	case ip.IsUnspecified():
-		return "unspecified: never called"
+	case ip.IsUnspecified(), ip.Is4() && (ip.As4()[0] == 0 || ip == netip.AddrFrom4([4]byte{255, 255, 255, 255})):
+		return "unspecified or broadcast: never called"
 	case ip.IsLoopback(), ip.IsPrivate(), g.allowPublic:
 		return ""
 	}
 	return "public: start with --allow-public-delivery to call it"
 }
 
+// embedded is the IPv4 address that an IPv6 address stands for (mapped, compatible, NAT64, 6to4), or the address itself.
+func embedded(ip netip.Addr) netip.Addr {
+	ip = ip.Unmap()
+	if ip.Is4() || ip == netip.IPv6Loopback() || ip.IsUnspecified() {
+		return ip
+	}
+	b := ip.As16()
+	switch {
+	case netip.MustParsePrefix("64:ff9b::/96").Contains(ip), netip.MustParsePrefix("::/96").Contains(ip):
+		return netip.AddrFrom4([4]byte(b[12:16]))
+	case netip.MustParsePrefix("2002::/16").Contains(ip):
+		return netip.AddrFrom4([4]byte(b[2:6]))
+	}
+	return ip
+}
+
 // metadata lists the addresses at which clouds hand out credentials, beside the link-local ones.
 func metadata(ip netip.Addr) bool {
+	if netip.MustParsePrefix("fd00:ec2::/32").Contains(ip) {
+		return true
+	}
 	switch ip.String() {
-	case "169.254.169.254", "fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "192.0.0.192", "168.63.129.16":
+	case "169.254.169.254", "fd20:ce::254", "100.100.100.200", "192.0.0.192", "168.63.129.16":
 		return true
 	}
 	return false

@@ -209,20 +209,30 @@ func TestADeletedSandboxLeavesNothingUnderWay(t *testing.T) {
 func TestResumingDoesNotRepeatWhatIsUnderWay(t *testing.T) {
 	t.Parallel()
 	w := simtest.New(t, signedsub.New())
-	g := gated(w)
-	subscribe(w, hookID, g.URL)
-	emitSoon(t, w)
-	<-g.arrived
+	under, first, others := make(chan struct{}, 100), make(chan struct{}), make(chan struct{})
+	r := w.Receive(func(n int) (int, string) {
+		under <- struct{}{}
+		if n == 1 { // after a success several are under way at once
+			<-first
+		} else {
+			<-others
+		}
+		return 200, ""
+	})
+	subscribe(w, hookID, r.URL)
+	for range 3 {
+		emitSoon(t, w)
+	}
+	<-under
+	close(first)
+	<-under
+	<-under
 	require.NoError(t, w.Dispatcher.Resume(w.Sandbox))
-	g.open()
+	emitSoon(t, w) // comes after whatever was started anew
+	<-under
+	close(others)
 	require.NoError(t, w.Sandbox.Clock.Settle(t.Context()))
-	require.Len(t, g.Requests(), 1)
-	require.Len(t, w.Deliveries()[0].Attempts, 1)
-	moveTo(w, hookID, played(w, receiver.Reply{Status: 500}).URL())
-	d := emit(w)
-	require.NoError(t, w.Dispatcher.Resume(w.Sandbox))
-	w.Advance(30 * time.Second)
-	require.Len(t, get(w, d.ID).Attempts, 2)
+	require.Len(t, r.Requests(), 4)
 }
 
 // TestEveryAttemptIsToldByOneAdvance: also the one that a frozen clock started by itself.

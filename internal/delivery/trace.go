@@ -24,7 +24,7 @@ func TraceOf(h http.Header) Trace {
 		return Trace{}
 	}
 	t := Trace{Parent: parents[0], State: strings.Join(h.Values("Tracestate"), ",")}
-	if len(t.State) > maxTraceState {
+	if len(t.State) > maxTraceState || strings.ContainsFunc(t.State, func(r rune) bool { return r < ' ' || r > '~' }) {
 		t.State = ""
 	}
 	return t

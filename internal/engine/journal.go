@@ -165,6 +165,9 @@ const perEntry = 600
 
 func (x *Exchange) size() int {
 	n := perEntry + len(x.Path) + len(x.Request.Body) + len(x.Response.Body)
+	if x.Refusal != nil {
+		n += len(x.Refusal.Saw) + len(x.Refusal.Want)
+	}
 	for _, h := range []http.Header{x.Request.Header, x.Response.Header} {
 		for name, values := range h {
 			n += len(name) + 48

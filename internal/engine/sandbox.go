@@ -176,7 +176,15 @@ func (s *Sandbox) Reset() error {
 	s.Clock.Set(resetSetting(s.config.Clock))
 	s.Journal.Clear()
 	s.calls.Store(0)
-	return s.seed()
+	if err := s.seed(); err != nil {
+		return err
+	}
+	s.engine.outbox.Forget(s) // also what was made due between the first time and the new state
+	s.Feed.Publish(NoteClock, nil)
+	for _, p := range s.engine.providers {
+		s.Feed.Publish(NoteWebhooks, p.Name)
+	}
+	return nil
 }
 
 // resetSetting makes "as at creation" explicit: a real clock without an instant goes back to the machine's time.

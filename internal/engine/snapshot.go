@@ -104,6 +104,7 @@ func (s *Sandbox) Restore(snap Snapshot) error {
 		return err
 	}
 	s.adopt(snap.Credentials)
+	s.engine.outbox.Forget(s) // also what was made due between the first time and the new state
 	s.Clock.Set(setting)
 	return s.engine.outbox.Resume(s)
 }

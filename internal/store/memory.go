@@ -14,12 +14,12 @@ import (
 type Memory struct {
 	mu     sync.RWMutex
 	spaces map[string]*space
-	claims map[string]string // name → sandbox
+	claims map[string][]string // name → sandboxes, the newest owner last
 }
 
 // NewMemory returns an empty store.
 func NewMemory() *Memory {
-	return &Memory{spaces: map[string]*space{}, claims: map[string]string{}}
+	return &Memory{spaces: map[string]*space{}, claims: map[string][]string{}}
 }
 
 type space struct {
@@ -81,15 +81,20 @@ func (m *Memory) Delete(sandbox string) {
 func (m *Memory) Locate(name string) (string, bool) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	sandbox, ok := m.claims[name]
-	return sandbox, ok
+	owners := m.claims[name]
+	if len(owners) == 0 {
+		return "", false
+	}
+	return owners[len(owners)-1], true
 }
 
+// claim makes a sandbox the newest owner of names. An earlier owner gets a name back when the newest gives it up.
 func (m *Memory) claim(sandbox string, names []string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, name := range names {
-		m.claims[name] = sandbox
+		owners := slices.DeleteFunc(m.claims[name], func(owner string) bool { return owner == sandbox })
+		m.claims[name] = append(owners, sandbox)
 	}
 }
 
@@ -97,9 +102,12 @@ func (m *Memory) unclaim(sandbox string, names []string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, name := range names {
-		if m.claims[name] == sandbox {
+		owners := slices.DeleteFunc(m.claims[name], func(owner string) bool { return owner == sandbox })
+		if len(owners) == 0 {
 			delete(m.claims, name)
+			continue
 		}
+		m.claims[name] = owners
 	}
 }
 
