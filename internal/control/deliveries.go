@@ -245,6 +245,9 @@ func (a *API) compareSignature(c *call) (int, any, error) {
 	if err := checkAttempt(body.Attempt, len(sent.Attempts)); err != nil {
 		return 0, nil, err
 	}
+	if body.Signature+body.Body+body.StringToSign+body.Key == "" {
+		return 0, nil, invalid("body", "there is nothing to compare", "signature", "body", "string_to_sign", "key")
+	}
 	findings, err := a.deliveries.Compare(c.sandbox, c.PathValue("id"), body.Attempt, delivery.Claim{
 		Signature: body.Signature, Body: body.Body, StringToSign: body.StringToSign, Key: body.Key,
 	})

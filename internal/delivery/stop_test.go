@@ -220,6 +220,9 @@ func TestResumingDoesNotRepeatWhatIsUnderWay(t *testing.T) {
 		return 200, ""
 	})
 	subscribe(w, hookID, r.URL)
+	setting := w.Sandbox.Clock.Setting()
+	setting.Mode = clock.Real // on a frozen clock the attempts to one webhook are made one by one
+	w.Sandbox.Clock.Set(setting)
 	for range 3 {
 		emitSoon(t, w)
 	}
