@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -88,6 +89,7 @@ func (s *serveCommand) Run(p *program) error {
 	if err := s.announce(p.stdout, server); err != nil {
 		return err
 	}
+	debug.FreeOSMemory() // what reading the documents needed once goes back
 	<-p.ctx.Done()
 	log.Info("stopping", "grace", s.Grace)
 	return s.stop(server, log)
