@@ -55,6 +55,7 @@ func New() *sims.Sim {
 
 		Webhooks: webhooks,
 		Delivery: &sims.Delivery{
+			Ordered:  true,
 			Payload:  payload,
 			Document: document,
 			Targets:  targets,
