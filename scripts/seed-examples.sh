@@ -6,15 +6,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-work=$(mktemp -d)
-server_pid=
-trap '[ -z "$server_pid" ] || kill "$server_pid" 2>/dev/null; rm -rf "$work"' EXIT
-go build -o "$work/mocksrv" ./cmd/mocksrv
-"$work/mocksrv" serve --listen 127.0.0.1:0 --clock 2026-01-08T09:00:00Z >"$work/out" 2>"$work/err" &
-server_pid=$!
-for _ in $(seq 100); do grep -q '^mocksrv ready at ' "$work/out" && break; kill -0 "$server_pid"; read -rt 0.05 <> <(:) || true; done
-base=$(sed -n 's/^mocksrv ready at //p' "$work/out")
-[ -n "$base" ] || { cat "$work/err"; echo "the server did not start" >&2; exit 1; }
+clock=2026-01-08T09:00:00Z
+. scripts/server.sh
 curl -fsS "$base/_mocksrv/v1/sandboxes/default" >"$work/sandbox.json"
 credential() { jq -er --arg s "$1" --arg c "$2" '.sims[$s].credentials[$c]' "$work/sandbox.json"; }
 
