@@ -259,6 +259,7 @@ func asProblem(err error) client.Problem {
 		{delivery.ErrUnknownDelivery, http.StatusNotFound, "no such delivery"},
 		{delivery.ErrUnknownWebhook, http.StatusNotFound, "no such webhook"},
 		{delivery.ErrBacklog, http.StatusTooManyRequests, "backlog full"},
+		{delivery.ErrEventTooLarge, http.StatusUnprocessableEntity, "event too large"},
 		{engine.ErrSnapshot, http.StatusUnprocessableEntity, "snapshot not restored"},
 		{context.DeadlineExceeded, http.StatusRequestTimeout, "not within the deadline"},
 		{context.Canceled, http.StatusServiceUnavailable, "the server is stopping"}, // or the caller is gone

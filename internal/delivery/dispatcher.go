@@ -24,6 +24,7 @@ const (
 	MaxWaiting       = 200_000 // deliveries that wait (pending or held)
 	MaxWaitingOfHook = 20_000  // of one webhook
 	MaxFinished      = 10_000  // final deliveries kept; the oldest are forgotten, and counted
+	MaxEvent         = 1 << 20 // bytes of an event's JSON
 	MaxAtOnce        = 1024    // attempts under way, in all sandboxes
 	MaxAtOnceOfHook  = 8       // to one webhook, while it answers
 	MaxFiredByMove   = 100_000 // alarms one advance may fire
@@ -35,6 +36,7 @@ var (
 	ErrUnknownType        = errors.New("unknown event type")
 	ErrUnknownEnvironment = errors.New("unknown environment")
 	ErrBacklog            = errors.New("the backlog is full")
+	ErrEventTooLarge      = errors.New("the event is too large")
 	ErrUnknownDelivery    = errors.New("no such delivery")
 	ErrUnknownWebhook     = errors.New("no such webhook")
 )

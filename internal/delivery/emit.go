@@ -165,6 +165,9 @@ func (w *writer) body(event sims.Event, t sims.EventType, endpoint sims.Endpoint
 	if err != nil {
 		return nil, "", err
 	}
+	if len(data) > MaxEvent {
+		return nil, "", fmt.Errorf("%w: %d bytes, at most %d are delivered", ErrEventTooLarge, len(data), MaxEvent)
+	}
 	if w.p.Delivery.Encode == nil {
 		return data, "application/json", nil
 	}

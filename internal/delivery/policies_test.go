@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -212,4 +213,14 @@ func TestPolicyWhileBlocked(t *testing.T) {
 			require.Empty(t, w.Idle())
 		})
 	}
+}
+
+func TestEventsAreBounded(t *testing.T) {
+	t.Parallel()
+	w, _ := policied(t, nil, receiver.Reply{Status: 200})
+	_, _, err := w.Dispatcher.Emit(w.Sandbox, delivery.EventRequest{
+		Sim: "signedsub", Type: payout, Data: map[string]any{"message": strings.Repeat("x", delivery.MaxEvent)},
+	})
+	require.ErrorIs(t, err, delivery.ErrEventTooLarge)
+	require.Empty(t, w.Deliveries())
 }
