@@ -25,6 +25,9 @@ func (t inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	go func() { done <- rec.record(t.handler, serverSide(ctx, r)) }()
 	select {
 	case err := <-done:
+		if err == nil {
+			err = context.Cause(r.Context()) // both may have come: then the caller is gone
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -84,6 +87,9 @@ func (rec *recorder) record(handler http.Handler, in *http.Request) (err error) 
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%w: %v", errCut, p)
 			rec.client.broke(err)
+		}
+		if cause := context.Cause(in.Context()); cause != nil {
+			rec.client.broke(cause) // before the end, which would look like a whole answer
 		}
 		_ = rec.server.Close() // the end of the stream, if it is one
 		rec.cancel(errAnswered)

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -69,6 +70,7 @@ type Engine struct {
 
 	mu        sync.RWMutex
 	sandboxes map[string]*Sandbox
+	made      uint64 // sandboxes so far
 }
 
 // New returns an engine with its default sandbox.
@@ -117,6 +119,10 @@ func (e *Engine) Provider(name string) (*Provider, bool) {
 	return p, ok
 }
 
+// spaceMark stands between the name of a sandbox and a number in the name of its part of the store: what is still under
+// way for a sandbox that was deleted does not reach another of the same name.
+const spaceMark = "@"
+
 // CreateSandbox makes a sandbox.
 func (e *Engine) CreateSandbox(config SandboxConfig) (*Sandbox, error) {
 	if !sandboxNamePattern.MatchString(config.Name) {
@@ -127,12 +133,15 @@ func (e *Engine) CreateSandbox(config SandboxConfig) (*Sandbox, error) {
 	if len(e.sandboxes) >= e.options.MaxSandboxes {
 		return nil, fmt.Errorf("%w: %d", ErrTooManySandbox, e.options.MaxSandboxes)
 	}
-	if _, exists := e.sandboxes[config.Name]; exists || !e.store.Create(config.Name) {
+	if _, exists := e.sandboxes[config.Name]; exists {
 		return nil, fmt.Errorf("%w: %q", ErrSandboxExists, config.Name)
 	}
-	s, err := e.newSandbox(config)
+	e.made++
+	space := config.Name + spaceMark + strconv.FormatUint(e.made, 10)
+	e.store.Create(space)
+	s, err := e.newSandbox(config, space)
 	if err != nil {
-		e.store.Delete(config.Name)
+		e.store.Delete(space)
 		return nil, err
 	}
 	e.sandboxes[config.Name] = s
@@ -149,7 +158,7 @@ func (e *Engine) DeleteSandbox(name string) (bool, error) {
 	delete(e.sandboxes, name)
 	e.mu.Unlock()
 	if ok {
-		e.store.Delete(name)
+		e.store.Delete(s.space)
 		e.outbox.Forget(s)
 	}
 	return ok, nil
@@ -222,7 +231,7 @@ func (e *Engine) choose(t target, r *http.Request) (*Sandbox, bool) {
 		name = DefaultSandbox
 		if credential := t.provider.Credential(r); credential != "" {
 			if claimed, ok := e.store.Locate(t.provider.Name + "/" + credential); ok {
-				name = claimed
+				name, _, _ = strings.Cut(claimed, spaceMark)
 			}
 		}
 	}

@@ -183,3 +183,43 @@ func TestDisagreementsAreRefused(t *testing.T) {
 		require.ErrorContains(t, err, name)
 	}
 }
+
+// slowBody is a request body that arrives when it is told to.
+type slowBody struct {
+	reading chan struct{}
+	rest    chan struct{}
+	body    *strings.Reader
+}
+
+func (b *slowBody) Read(p []byte) (int, error) {
+	if b.reading != nil {
+		close(b.reading)
+		b.reading = nil
+		<-b.rest
+	}
+	return b.body.Read(p)
+}
+
+// A request that is under way when its sandbox is deleted does not reach another sandbox of the same name.
+func TestASuccessorInheritsNoRequests(t *testing.T) {
+	t.Parallel()
+	e, _ := started(t, engine.Options{})
+	_, err := e.CreateSandbox(engine.SandboxConfig{Name: "twice"})
+	require.NoError(t, err)
+	reading := make(chan struct{})
+	body := &slowBody{reading: reading, rest: make(chan struct{}), body: strings.NewReader(`{}`)}
+	r := httptest.NewRequest(http.MethodPut, "/sandboxes/twice/fake/things/1", body)
+	r.Header.Set("Content-Type", "application/json")
+	served := make(chan error, 1)
+	go func() { served <- e.Serve(httptest.NewRecorder(), r) }()
+	<-reading
+	_, err = e.DeleteSandbox("twice")
+	require.NoError(t, err)
+	successor, err := e.CreateSandbox(engine.SandboxConfig{Name: "twice"})
+	require.NoError(t, err)
+	close(body.rest)
+	require.NoError(t, <-served)
+	state, err := successor.Export()
+	require.NoError(t, err)
+	require.Empty(t, state.Tables)
+}

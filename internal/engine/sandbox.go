@@ -50,6 +50,7 @@ type Sandbox struct {
 	Feed    *Feed
 
 	engine      *Engine
+	space       string // its part of the store
 	config      SandboxConfig
 	identity    atomic.Pointer[identity]
 	policies    atomic.Pointer[map[string]any] // "sim.policy" → parsed value
@@ -80,11 +81,11 @@ func (e *Engine) identity(seed int64, origin string) *identity {
 	return id
 }
 
-func (e *Engine) newSandbox(config SandboxConfig) (*Sandbox, error) {
+func (e *Engine) newSandbox(config SandboxConfig, space string) (*Sandbox, error) {
 	if config.Origin == "" {
 		config.Origin = config.Name
 	}
-	s := &Sandbox{Name: config.Name, Clock: clock.New(), Journal: NewJournal(e.options.Journal), Feed: &Feed{}, engine: e, config: config}
+	s := &Sandbox{Name: config.Name, space: space, Clock: clock.New(), Journal: NewJournal(e.options.Journal), Feed: &Feed{}, engine: e, config: config}
 	s.idle, s.Journal.overall = config.Idle, &e.dropped
 	s.Touch()
 	s.identity.Store(e.identity(config.Seed, config.Origin))
@@ -102,7 +103,7 @@ func (e *Engine) newSandbox(config SandboxConfig) (*Sandbox, error) {
 func (s *Sandbox) seed() error {
 	credentials := make(map[string]sims.Credentials, len(s.engine.providers))
 	now, edge := s.Clock.Read()
-	err := s.engine.store.Update(s.Name, func(tx store.Tx) error {
+	err := s.engine.store.Update(s.space, func(tx store.Tx) error {
 		tx.Replace(store.State{})
 		for _, p := range s.engine.providers {
 			credentials[p.Name] = p.Seed(s.env(p, tx, now, edge))
@@ -159,10 +160,10 @@ func (s *Sandbox) leave() {
 func (s *Sandbox) InFlight() int { return int(s.inFlight.Load()) }
 
 // View reads the state of the sandbox.
-func (s *Sandbox) View(fn func(store.Tx) error) error { return s.engine.store.View(s.Name, fn) }
+func (s *Sandbox) View(fn func(store.Tx) error) error { return s.engine.store.View(s.space, fn) }
 
 // Update changes the state of the sandbox.
-func (s *Sandbox) Update(fn func(store.Tx) error) error { return s.engine.store.Update(s.Name, fn) }
+func (s *Sandbox) Update(fn func(store.Tx) error) error { return s.engine.store.Update(s.space, fn) }
 
 // Reset returns the sandbox to its seed state: empty journal, ready-made credentials, clock and policies as at creation.
 func (s *Sandbox) Reset() error {
@@ -307,7 +308,7 @@ func (p policies) Durations(name string) []time.Duration {
 }
 
 // Export returns the state of the sandbox as plain data.
-func (s *Sandbox) Export() (store.State, error) { return s.engine.store.Export(s.Name) }
+func (s *Sandbox) Export() (store.State, error) { return s.engine.store.Export(s.space) }
 
 // Import replaces the state of the sandbox.
-func (s *Sandbox) Import(state store.State) error { return s.engine.store.Import(s.Name, state) }
+func (s *Sandbox) Import(state store.State) error { return s.engine.store.Import(s.space, state) }
