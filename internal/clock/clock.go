@@ -294,9 +294,9 @@ func (w *World) move(ctx context.Context, limit int, wanted func(time.Time) bool
 		if err := ctx.Err(); err != nil {
 			return fired, fmt.Errorf("clock: advance ended early: %w", err)
 		}
-		records := w.startBatch(wanted, limit-fired)
+		records, err := w.startBatch(wanted, limit-fired)
 		if len(records) == 0 {
-			return fired, w.leftOver(wanted, limit)
+			return fired, err
 		}
 		fired += len(records)
 		for _, finished := range records {
@@ -340,12 +340,17 @@ func (w *World) jump(to time.Time) {
 }
 
 // startBatch moves the clock to the next due instant and starts its alarms in order, at most room of them. It returns
-// where their outcomes will come out.
-func (w *World) startBatch(wanted func(time.Time) bool, room int) []chan func() {
+// where their outcomes will come out; none when nothing wanted is left, or with an error why it was not started.
+func (w *World) startBatch(wanted func(time.Time) bool, room int) ([]chan func(), error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.alarms) == 0 || w.stopped || !wanted(w.alarms[0].at) {
-		return nil
+	switch {
+	case len(w.alarms) == 0 || !wanted(w.alarms[0].at):
+		return nil, nil
+	case w.stopped:
+		return nil, ErrStopped
+	case room <= 0:
+		return nil, fmt.Errorf("%w: its limit is reached, the next is due at %s", ErrTooManyAlarms, w.alarms[0].at)
 	}
 	at := w.alarms[0].at
 	var records []chan func()
@@ -356,20 +361,7 @@ func (w *World) startBatch(wanted func(time.Time) bool, room int) []chan func() 
 		w.running++
 		w.pop().task(func(record func()) { finished <- record })
 	}
-	return records
-}
-
-// leftOver is an error when wanted alarms were not started.
-func (w *World) leftOver(wanted func(time.Time) bool, limit int) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	switch {
-	case len(w.alarms) == 0 || !wanted(w.alarms[0].at):
-		return nil
-	case w.stopped:
-		return ErrStopped
-	}
-	return fmt.Errorf("%w: more than %d", ErrTooManyAlarms, limit)
+	return records, nil
 }
 
 type alarm struct {
