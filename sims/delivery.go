@@ -125,15 +125,14 @@ type Signature struct {
 
 // DeliveryRecord is a delivery as a provider's own bookkeeping sees it.
 type DeliveryRecord struct {
-	ID        string
-	Event     Event
-	Endpoint  Endpoint
-	State     string // pending, delivered, failed, held, dropped; DeliveryForgotten: it is not kept any more
-	Attempts  int
-	FirstAt   time.Time     // when the event happened
-	LastAt    time.Time     // when the last attempt was made; zero before
-	LastTook  time.Duration // what the last attempt took on the world clock: nothing, where that is frozen
-	Exhausted bool          // failed, and no attempt will follow
+	ID       string
+	Event    Event
+	Endpoint Endpoint
+	State    string // pending, delivered, failed, held, dropped; DeliveryForgotten: it is not kept any more
+	Attempts int
+	FirstAt  time.Time     // when the event happened
+	LastAt   time.Time     // when the last attempt was made; zero before
+	LastTook time.Duration // what the last attempt took on the world clock: nothing, where that is frozen
 }
 
 // DeliveryForgotten is the state of a DeliveryRecord that tells of the end: the delivery is not kept any more and cannot

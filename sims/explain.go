@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/mocksrv/mocksrv/internal/near"
 )
 
 // This file has the words of Failure.Saw and Failure.Want that providers share. They are for the journal: none of them
@@ -89,8 +91,8 @@ func shownInstant(t time.Time) string {
 // WantEvent is what a name that is no event type could have been, and where all of them are listed.
 func (e *Env) WantEvent(wrong string) string {
 	all := fmt.Sprintf("one of the %d event types that GET /_mocksrv/v1/sims lists", len(e.Catalogue))
-	if near := e.eventsLike(wrong); len(near) > 0 {
-		return "perhaps " + strings.Join(near, " or ") + "; " + all
+	if alike := e.eventsLike(wrong); len(alike) > 0 {
+		return "perhaps " + strings.Join(alike, " or ") + "; " + all
 	}
 	return all
 }
@@ -101,26 +103,14 @@ func (e *Env) eventsLike(wrong string) []string {
 	if len(wrong) > longest {
 		return nil
 	}
-	var near []string
+	var alike []string
 	for _, t := range e.Catalogue {
-		if likeness(t.Type, wrong) >= enough {
-			near = append(near, t.Type)
+		if near.Likeness(t.Type, wrong) >= enough {
+			alike = append(alike, t.Type)
 		}
 	}
-	slices.SortStableFunc(near, func(a, b string) int { return cmp.Compare(likeness(b, wrong), likeness(a, wrong)) })
-	return near[:min(len(near), 3)]
-}
-
-// likeness is the share of letter pairs that two names have in common.
-func likeness(a, b string) float64 {
-	a, b = strings.ToLower(a), strings.ToLower(b)
-	shared := 0
-	for i := range len(a) - 1 {
-		if strings.Contains(b, a[i:i+2]) {
-			shared++
-		}
-	}
-	return 2 * float64(shared) / float64(len(a)+len(b))
+	slices.SortStableFunc(alike, func(a, b string) int { return cmp.Compare(near.Likeness(b, wrong), near.Likeness(a, wrong)) })
+	return alike[:min(len(alike), 3)]
 }
 
 // HMAC is a signature as the provider wants it: of a text, under a secret, in hexadecimal digits.

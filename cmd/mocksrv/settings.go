@@ -9,6 +9,8 @@ import (
 
 	"github.com/alecthomas/kong"
 	"go.yaml.in/yaml/v4"
+
+	"github.com/mocksrv/mocksrv/internal/near"
 )
 
 // envPrefix starts the name of every environment variable.
@@ -137,24 +139,5 @@ func hyphenated(name string) string {
 
 // nearest is the known name with the smallest edit distance.
 func nearest(wrong string, known []string) string {
-	return slices.MinFunc(known, func(a, b string) int { return distance(a, wrong) - distance(b, wrong) })
-}
-
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range a {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range b {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
+	return slices.MinFunc(known, func(a, b string) int { return near.Distance(a, wrong) - near.Distance(b, wrong) })
 }

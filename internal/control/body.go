@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/mocksrv/mocksrv/client"
+	"github.com/mocksrv/mocksrv/internal/near"
 	"github.com/mocksrv/mocksrv/internal/strictjson"
 )
 
@@ -195,32 +196,12 @@ func suggest(wrong string, known []string) string {
 	}
 	lower := strings.ToLower(wrong)
 	nearest := slices.MinFunc(known, func(a, b string) int {
-		return distance(strings.ToLower(a), lower) - distance(strings.ToLower(b), lower)
+		return near.Distance(strings.ToLower(a), lower) - near.Distance(strings.ToLower(b), lower)
 	})
-	if distance(strings.ToLower(nearest), lower) > max(len(nearest)/2, 1) {
+	if near.Distance(strings.ToLower(nearest), lower) > max(len(nearest)/2, 1) {
 		return ""
 	}
 	return fmt.Sprintf("; did you mean %q?", nearest)
-}
-
-// distance is how many letters differ, at least.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
 }
 
 // maxSeen is how much of a wrong value is repeated in a problem.

@@ -163,7 +163,7 @@ func (d Delivery) due(at time.Time, reason string) Delivery {
 func (d Delivery) record(endpoint sims.Endpoint) sims.DeliveryRecord {
 	r := sims.DeliveryRecord{
 		ID: d.ID, Event: d.Event, Endpoint: endpoint, State: string(d.State), Attempts: len(d.Attempts),
-		FirstAt: d.CreatedAt, Exhausted: d.State == Failed,
+		FirstAt: d.CreatedAt,
 	}
 	if n := len(d.Attempts); n > 0 {
 		r.LastAt, r.LastTook = d.Attempts[n-1].At, d.Attempts[n-1].Took()

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/mocksrv/mocksrv/internal/engine"
+	"github.com/mocksrv/mocksrv/internal/near"
 	"github.com/mocksrv/mocksrv/internal/store"
 	"github.com/mocksrv/mocksrv/internal/strictjson"
 	"github.com/mocksrv/mocksrv/sims"
@@ -77,21 +78,9 @@ func (d *Dispatcher) resolve(r EventRequest) (*engine.Provider, sims.EventType, 
 // closest is the event type that shares most letter pairs with a wrong one.
 func closest(p *engine.Provider, wrong string) string {
 	best := slices.MaxFunc(p.Contract.Catalogue, func(a, b sims.EventType) int {
-		return cmp.Compare(likeness(a.Type, wrong), likeness(b.Type, wrong))
+		return cmp.Compare(near.Likeness(a.Type, wrong), near.Likeness(b.Type, wrong))
 	})
 	return best.Type
-}
-
-// likeness is the share of letter pairs that two names have in common.
-func likeness(a, b string) float64 {
-	a, b = strings.ToLower(a), strings.ToLower(b)
-	shared := 0
-	for i := range len(a) - 1 {
-		if strings.Contains(b, a[i:i+2]) {
-			shared++
-		}
-	}
-	return 2 * float64(shared) / float64(len(a)+len(b))
 }
 
 // create stores the delivery of an event to one webhook.

@@ -80,7 +80,7 @@ func record(e *sims.Env, r sims.DeliveryRecord) {
 
 // after returns the message as a change of its delivery leaves it.
 func (m message) after(e *sims.Env, r sims.DeliveryRecord) message {
-	sending := r.State == "pending" || r.State == "failed" && !r.Exhausted
+	sending := r.State == "pending"
 	if sending && !m.Sending {
 		m.Earlier = r.Attempts // a sending begins: its attempts are counted from here (message-times)
 	}
