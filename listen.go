@@ -1,6 +1,7 @@
 package mocksrv
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,6 +33,7 @@ const (
 
 // endpoint is one address that is listened on.
 type endpoint struct {
+	secure   bool // speaks TLS
 	listener *limited
 	server   *http.Server
 	life     context.CancelFunc // ends the requests under way
@@ -38,23 +41,35 @@ type endpoint struct {
 }
 
 // listen opens an address. Nothing is served yet.
-func (s *Server) listen(address string, handler http.Handler) (*endpoint, error) {
+func (s *Server) listen(where string, handler http.Handler) (*endpoint, error) {
+	secure, address, err := ParseListen(where)
+	if err != nil {
+		return nil, err
+	}
 	inner, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", address, err)
+		return nil, fmt.Errorf("listen on %s: %w%s", where, err, listenAdvice(err))
 	}
 	life, end := context.WithCancel(context.Background())
-	e := &endpoint{listener: newLimited(inner, s.options.MaxConnections), life: end, served: make(chan error, 1)}
+	e := &endpoint{secure: secure, listener: newLimited(inner, s.options.MaxConnections), life: end, served: make(chan error, 1)}
+	e.listener.silent = secure
 	e.server = &http.Server{
 		Handler: handler, ReadHeaderTimeout: ReadHeaderTime, ReadTimeout: ReadTime, WriteTimeout: WriteTime, IdleTimeout: IdleTime,
 		MaxHeaderBytes: MaxHeader, ConnState: e.listener.count, BaseContext: func(net.Listener) context.Context { return life },
 		ErrorLog: slog.NewLogLogger(s.options.Log.Handler(), slog.LevelWarn),
+	}
+	if secure {
+		e.server.TLSConfig = s.tlsConfig()
 	}
 	return e, nil
 }
 
 func (e *endpoint) serve() {
 	defer close(e.served) // whoever stops once more finds that it has ended
+	if e.secure {
+		e.served <- e.server.ServeTLS(e.listener, "", "")
+		return
+	}
 	e.served <- e.server.Serve(e.listener)
 }
 
@@ -62,42 +77,60 @@ func (e *endpoint) serve() {
 func (e *endpoint) url() string {
 	host, port, err := net.SplitHostPort(e.listener.Addr().String())
 	if err == nil && (host == "::" || host == "0.0.0.0") {
-		return "http://127.0.0.1:" + port
+		return scheme(e.secure) + "://127.0.0.1:" + port
 	}
-	return "http://" + e.listener.Addr().String()
+	return scheme(e.secure) + "://" + e.listener.Addr().String()
+}
+
+func scheme(secure bool) string {
+	if secure {
+		return "https"
+	}
+	return "http"
 }
 
 // Start opens the listeners and serves in the background.
-func (s *Server) Start() (err error) {
-	address := s.options.Address
-	if address == "" {
-		address = "127.0.0.1:0"
+func (s *Server) Start() error {
+	if err := s.open(); err != nil {
+		for _, e := range s.endpoints() {
+			e.life()
+			err = errors.Join(err, e.listener.Close())
+		}
+		s.providerEnds, s.controlEnd = nil, nil
+		return err
 	}
+	s.own.Store(s.controlAddresses())
+	for _, e := range s.endpoints() {
+		if e.secure && s.transport == nil {
+			s.transport = s.newTransport()
+		}
+		go e.serve()
+	}
+	return nil
+}
+
+// open listens on every address, up to the first that cannot be had.
+func (s *Server) open() (err error) {
 	if s.options.ControlAddress != "" {
 		if s.controlEnd, err = s.listen(s.options.ControlAddress, s.counted(s.control)); err != nil {
 			return fmt.Errorf("control API: %w", err)
 		}
 	}
-	if s.providerEnd, err = s.listen(address, s); err != nil {
-		if s.controlEnd != nil {
-			err = errors.Join(err, s.controlEnd.listener.Close())
-			s.controlEnd = nil
+	for _, where := range slices.Concat([]string{cmp.Or(s.options.Address, "127.0.0.1:0")}, s.options.Listen) {
+		e, err := s.listen(where, s)
+		if err != nil {
+			return err
 		}
-		return err
-	}
-	for _, e := range s.endpoints() {
-		go e.serve()
+		s.providerEnds = append(s.providerEnds, e)
 	}
 	return nil
 }
 
 // endpoints are those that were opened.
 func (s *Server) endpoints() []*endpoint {
-	var open []*endpoint
-	for _, e := range []*endpoint{s.providerEnd, s.controlEnd} {
-		if e != nil {
-			open = append(open, e)
-		}
+	open := slices.Clone(s.providerEnds)
+	if s.controlEnd != nil {
+		open = append(open, s.controlEnd)
 	}
 	return open
 }
@@ -128,6 +161,9 @@ func (s *Server) Stop(ctx context.Context) (left Stopped, err error) {
 // stopListening takes no new requests and waits for those under way until ctx ends; then it cuts them.
 func (s *Server) stopListening(ctx context.Context) (cut int, err error) {
 	open := s.endpoints()
+	if s.transport != nil {
+		s.transport.CloseIdleConnections() // a connection of HTTP/2 would be waited for
+	}
 	var finishing sync.WaitGroup
 	for _, e := range open {
 		finishing.Go(func() { _ = e.server.Shutdown(ctx) }) // it fails when ctx ends, and then the rest is cut
@@ -145,12 +181,32 @@ func (s *Server) stopListening(ctx context.Context) (cut int, err error) {
 	return cut, err
 }
 
-// URL is where the providers are reached: http://127.0.0.1:port. Without a listener it is a name that only Client knows.
+// URL is where the providers are reached: http://127.0.0.1:port, or https where there is nothing else. Without a listener
+// it is a name that only Client knows.
 func (s *Server) URL() string {
-	if s.providerEnd == nil {
+	if len(s.providerEnds) == 0 {
 		return "http://mocksrv"
 	}
-	return s.providerEnd.url()
+	return s.providerEnd(false).url()
+}
+
+// URLs are all addresses at which the providers are reached, in the order of the Options.
+func (s *Server) URLs() []string {
+	urls := make([]string, len(s.providerEnds))
+	for i, e := range s.providerEnds {
+		urls[i] = e.url()
+	}
+	return urls
+}
+
+// providerEnd is the first listener of the providers with or without TLS, or the first of all.
+func (s *Server) providerEnd(secure bool) *endpoint {
+	for _, e := range s.providerEnds {
+		if e.secure == secure {
+			return e
+		}
+	}
+	return s.providerEnds[0]
 }
 
 // ControlURL is where the control API is reached: at URL, or at Options.ControlAddress.
@@ -161,20 +217,23 @@ func (s *Server) ControlURL() string {
 	return s.controlEnd.url()
 }
 
-// providerHost is where the providers are for somebody who reaches the control API at a host: there, or when it has an
-// address of its own, at the address of the providers, by the name that was used if they listen on every interface.
-func (s *Server) providerHost(host string) string {
+// providerURL is where the providers are for somebody who reaches the control API at a host, with or without TLS: there, or
+// when it has an address of its own, at an address of the providers, by the name that was used if they listen on every
+// interface.
+func (s *Server) providerURL(host string, secure bool) string {
 	if s.controlEnd == nil {
-		return host
+		return scheme(secure) + "://" + host
 	}
-	ip, port, err := net.SplitHostPort(s.providerEnd.listener.Addr().String())
-	if err != nil || net.ParseIP(ip) == nil || !net.ParseIP(ip).IsUnspecified() {
-		return s.providerEnd.listener.Addr().String()
+	e := s.providerEnd(secure)
+	address := e.listener.Addr().String()
+	ip, port, err := net.SplitHostPort(address)
+	if err == nil && net.ParseIP(ip) != nil && net.ParseIP(ip).IsUnspecified() {
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
+		address = net.JoinHostPort(host, port)
 	}
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	return net.JoinHostPort(host, port)
+	return scheme(e.secure) + "://" + address
 }
 
 // counted counts the requests under way.
@@ -190,6 +249,7 @@ func (s *Server) counted(next http.Handler) http.Handler {
 // stopped to accept would leave them waiting in the kernel's queue without a word.
 type limited struct {
 	net.Listener
+	silent  bool // speaks TLS: what is refused is closed without a word
 	limit   int64
 	open    atomic.Int64
 	refused atomic.Uint64
@@ -232,6 +292,10 @@ func (l *limited) count(_ net.Conn, state http.ConnState) {
 // refuse answers a connection over the limit and closes it. It reads what the client says until that closes, too, or a
 // second is over: closing with unread bytes would take the answer back.
 func (l *limited) refuse(conn net.Conn) {
+	if l.silent {
+		_ = conn.Close()
+		return
+	}
 	select {
 	case l.places <- struct{}{}:
 	default:

@@ -10,10 +10,12 @@
 package mocksrv
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -21,12 +23,13 @@ import (
 	"time"
 
 	"github.com/mocksrv/mocksrv/client"
+	"github.com/mocksrv/mocksrv/internal/authority"
 	"github.com/mocksrv/mocksrv/internal/clock"
 	"github.com/mocksrv/mocksrv/internal/control"
 	"github.com/mocksrv/mocksrv/internal/delivery"
 	"github.com/mocksrv/mocksrv/internal/engine"
 	"github.com/mocksrv/mocksrv/internal/metrics"
-	"github.com/mocksrv/mocksrv/internal/receiver"
+	"github.com/mocksrv/mocksrv/internal/stage"
 	"github.com/mocksrv/mocksrv/sims/all"
 )
 
@@ -41,8 +44,19 @@ type Options struct {
 	FrozenAt time.Time
 	// EdgeWorld compares request timestamps with the world clock instead of the machine's.
 	EdgeWorld bool
-	// Address is where RunT and Start listen. "": a free port on the loopback interface.
+	// Address is where RunT and Start listen: host:port, http://host:port or https://host:port. "": a free port on the
+	// loopback interface.
 	Address string
+	// Listen are further addresses of the same forms.
+	Listen []string
+	// TLSDir keeps the development CA, which signs what TLS listeners and receivers show. "": it lives as long as the server.
+	TLSDir string
+	// Scenarios are served in the default sandbox from the start: files, or built-in ones by their names.
+	Scenarios []string
+	// KeepSeed and KeepClock let Seed and FrozenAt win over the scenarios'.
+	KeepSeed, KeepClock bool
+	// Certificates are shown by TLS listeners for the names in them. For every other name the development CA signs one.
+	Certificates []tls.Certificate
 	// ControlAddress is where the control API listens. "": where the providers do, under /_mocksrv/.
 	ControlAddress string
 	// NoListener opens no port: requests go through Server.Client only.
@@ -55,6 +69,9 @@ type Options struct {
 	ControlHosts []string
 	// MaxSandboxes bounds the sandboxes. 0: a generous default.
 	MaxSandboxes int
+	// MaxSandboxRows and MaxSandboxBytes bound what each sandbox holds beside its journal. 0: generous defaults.
+	MaxSandboxRows  int
+	MaxSandboxBytes int
 	// SandboxIdle is how long, in real time, a sandbox may be unused before it expires, unless it says otherwise. 0: it
 	// never does.
 	SandboxIdle time.Duration
@@ -64,20 +81,27 @@ type Options struct {
 	Version string
 	// Log receives what an operator wants to know. Nil: nothing is logged.
 	Log *slog.Logger
+
+	// handshake says what the client of a TLS handshake meets. Nil: a good certificate.
+	handshake func(serverName string) authority.Kind
 }
 
 // Server is a running simulator.
 type Server struct {
 	engine     *engine.Engine
 	dispatcher *delivery.Dispatcher
+	stage      *stage.Stage
 	control    *control.API
 	sandbox    *engine.Sandbox
 	options    Options
 	metrics    *metrics.Metrics
-	active     atomic.Int64 // requests under way
+	active     atomic.Int64                     // requests under way
+	own        atomic.Pointer[[]netip.AddrPort] // where the control API listens; nil: nowhere
 
-	providerEnd *endpoint // nil before Start
-	controlEnd  *endpoint // nil: the control API is where the providers are
+	ca           *authority.CA
+	providerEnds []*endpoint     // none before Start
+	controlEnd   *endpoint       // nil: the control API is where the providers are
+	transport    *http.Transport // of Client, where there is TLS
 
 	fatalf func(format string, args ...any) // ends the test, or panics
 }
@@ -111,11 +135,23 @@ func New(o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	scenarios, err := readScenarios(o.Scenarios, providers)
+	if err != nil {
+		return nil, err
+	}
+	config, err := o.prepared(scenarios)
+	if err != nil {
+		return nil, err
+	}
 	s := &Server{options: o, fatalf: func(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }}
 	s.metrics = metrics.New(s.gauges)
+	if err := s.openCA(); err != nil {
+		return nil, err
+	}
 	s.engine, err = engine.New(engine.Options{
-		Providers: providers, Default: engine.SandboxConfig{Seed: o.Seed, Clock: o.clock()}, MaxSandboxes: o.MaxSandboxes,
-		Observe: s.answered, Log: o.Log,
+		Providers: providers, Default: config, MaxSandboxes: o.MaxSandboxes,
+		Limits:      engine.SandboxLimits{Rows: o.MaxSandboxRows, Bytes: o.MaxSandboxBytes},
+		ClientRoots: s.ca.Pool(), Observe: s.answered, Log: o.Log,
 	})
 	if err != nil {
 		return nil, err
@@ -124,19 +160,16 @@ func New(o Options) (*Server, error) {
 	if version == "" {
 		version = "dev"
 	}
-	ca, err := receiver.NewCA()
-	if err != nil {
-		return nil, err
-	}
 	s.dispatcher = delivery.New(s.engine, delivery.Options{
-		AllowPublic: o.AllowPublicDelivery, UserAgent: "mocksrv/" + version, Trust: ca.Certificate, Observe: s.attempted, Log: o.Log,
+		AllowPublic: o.AllowPublicDelivery, UserAgent: "mocksrv/" + version, Own: s.ownAddresses, Trust: s.ca.Certificate, Observe: s.attempted, Log: o.Log,
 	})
 	s.sandbox, _ = s.engine.Sandbox(DefaultSandbox)
-	s.control = control.New(s.engine, s.dispatcher, control.Options{
-		Token: o.ControlToken, AllowHosts: o.ControlHosts, Seed: o.Seed, CA: ca, Idle: o.SandboxIdle,
-		Metrics: s.metrics.Scrape, ProviderHost: s.providerHost, Log: o.Log,
+	s.stage = stage.New(s.engine, s.dispatcher, stage.NewReceivers(s.ca), o.Log)
+	s.control = control.New(s.engine, s.dispatcher, s.stage, control.Options{
+		Token: o.ControlToken, AllowHosts: o.ControlHosts, Seed: o.Seed, CA: s.ca, Idle: o.SandboxIdle,
+		Metrics: s.metrics.Scrape, ProviderURL: s.providerURL, Log: o.Log,
 	})
-	return s, nil
+	return s, s.serveScenarios(scenarios)
 }
 
 func (o Options) clock() clock.Setting {
@@ -170,8 +203,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // Client returns an HTTP client that reaches the server, with or without a listener.
 func (s *Server) Client() *http.Client {
-	if s.providerEnd == nil {
+	if len(s.providerEnds) == 0 {
 		return &http.Client{Transport: inProcess{handler: s}}
+	}
+	if s.transport != nil {
+		return &http.Client{Transport: s.transport}
 	}
 	return &http.Client{}
 }

@@ -63,6 +63,16 @@ func (c *Client) OpenAPI(ctx context.Context) (document []byte, err error) {
 	return document, c.call(ctx, http.MethodGet, "openapi.yaml", nil, &document)
 }
 
+// CA returns the certificate of the server's development CA in PEM, for a client's roots. It is public: no token is asked for.
+func (c *Client) CA(ctx context.Context) (certificate []byte, err error) {
+	return certificate, c.call(ctx, http.MethodGet, "ca.pem", nil, &certificate)
+}
+
+// ClientCertificate makes a certificate that the development CA signs, for a client of a provider that asks for one.
+func (c *Client) ClientCertificate(ctx context.Context, n NewClientCertificate) (out ClientCertificate, err error) {
+	return out, c.call(ctx, http.MethodPost, "v1/certificates/client", n, &out)
+}
+
 // Metrics returns the metrics in the text format of Prometheus.
 func (c *Client) Metrics(ctx context.Context) (string, error) {
 	var text []byte

@@ -77,6 +77,8 @@ type Sandbox struct {
 	Policies map[string]any        `json:"policies"`      // those that differ from their defaults
 	Idle     string                `json:"idle,omitzero"` // it expires when it is unused for so long; absent: never
 	Sims     map[string]SandboxSim `json:"sims"`
+	// Scenarios are those that were applied.
+	Scenarios []AppliedScenario `json:"scenarios,omitempty"`
 }
 
 // SandboxSim is how to reach one provider in a sandbox.
@@ -89,10 +91,13 @@ type SandboxSim struct {
 // NewSandbox is the body of POST /_mocksrv/v1/sandboxes. Everything is optional.
 type NewSandbox struct {
 	Name     string         `json:"name,omitzero"`
+	Origin   string         `json:"origin,omitzero"` // what ids and secrets derive from beside the seed; default: the name
 	Seed     *int64         `json:"seed,omitzero"`
 	Clock    jsontext.Value `json:"clock,omitzero"` // "real", an RFC 3339 instant (frozen there), or a clock object
 	Policies map[string]any `json:"policies,omitempty"`
 	Idle     string         `json:"idle,omitzero"` // it expires when it is unused for so long, in real time; "0s": never
+	// Scenario is applied to the new sandbox; seed, clock and policies given here win over its own.
+	Scenario ScenarioSource `json:"scenario,omitzero"`
 }
 
 // SandboxChange is the body of PATCH on a sandbox.
@@ -204,7 +209,10 @@ type Delivery struct {
 	CreatedAt     time.Time  `json:"created_at"`
 	NextAttemptAt *time.Time `json:"next_attempt_at"`
 	FinishedAt    *time.Time `json:"finished_at"`
+	Rules         []string   `json:"rules,omitempty"` // the scripted rules that fired when it was made
 	Attempts      []Attempt  `json:"attempts"`
+	// AttemptsOmitted counts those in the middle that are not kept: their n are missing.
+	AttemptsOmitted int `json:"attempts_omitted,omitzero"`
 }
 
 // Attempt is one HTTP request of a delivery.
@@ -217,7 +225,8 @@ type Attempt struct {
 	Request   Message   `json:"request"`
 	Response  Message   `json:"response"`
 	Signature Signature `json:"signature"`
-	Took      string    `json:"took"` // on the world clock; the journal has the real time
+	Rules     []string  `json:"rules,omitempty"` // the scripted rules that fired
+	Took      string    `json:"took"`            // on the world clock; the journal has the real time
 }
 
 // Signature says what was signed.
@@ -250,6 +259,8 @@ type SignatureClaim struct {
 
 // Comparison is its answer.
 type Comparison struct {
+	// Valid: what was sent verifies now: its signature fits its body under the webhook's present key.
+	Valid    bool      `json:"valid"`
 	Findings []Finding `json:"findings"`
 }
 
@@ -280,6 +291,8 @@ type Exchange struct {
 	Request    Message   `json:"request"`
 	Response   Message   `json:"response"`
 	Refusal    *Refusal  `json:"refusal,omitzero"`
+	Rules      []string  `json:"rules,omitempty"` // the scripted rules that fired
+	Fault      string    `json:"fault,omitzero"`  // how a rule damaged the answer on the wire
 	Took       string    `json:"took"`
 }
 
@@ -300,6 +313,7 @@ type Problem struct {
 	Status int            `json:"status"`
 	Detail string         `json:"detail"`
 	Errors []ProblemField `json:"errors,omitempty"`
+	Fired  []Fired        `json:"fired,omitempty"` // what an advance that ended early has performed
 }
 
 // ProblemField is one wrong field.
@@ -311,6 +325,19 @@ type ProblemField struct {
 
 // Error implements error.
 func (p Problem) Error() string { return p.Title + ": " + p.Detail }
+
+// NewClientCertificate is the body of POST …/certificates/client.
+type NewClientCertificate struct {
+	Name    string `json:"name,omitzero"`    // its common name, 1 to 64 characters; "": a default
+	Expired bool   `json:"expired,omitzero"` // it ended yesterday
+}
+
+// ClientCertificate is a client's certificate with its key, and the CA that signed it, all in PEM.
+type ClientCertificate struct {
+	Certificate string `json:"certificate"`
+	Key         string `json:"key"`
+	CA          string `json:"ca"`
+}
 
 // Receivers is the answer of GET …/receivers.
 type Receivers struct {

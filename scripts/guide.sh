@@ -59,4 +59,4 @@ port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0));
 printf '%s\n' show-error 'noproxy = "*"' >"$work/.curlrc" # and nobody's own
 mkdir "$work/empty"
 cd "$work/empty"
-guide=${guide##*/} MOCKSRV=$base PORT=$port CURL_HOME=$work bash "$work/script" || { cat "$work/err" >&2; exit 1; }
+guide=${guide##*/} MOCKSRV=$base PORT=$port CURL_HOME=$work PATH=$work:$PATH NO_PROXY="*" no_proxy="*" bash "$work/script" || { cat "$work/err" >&2; exit 1; }

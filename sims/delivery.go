@@ -2,7 +2,9 @@ package sims
 
 import (
 	"bytes"
+	"cmp"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/brianvoe/gofakeit/v6"
@@ -194,9 +196,40 @@ func PlainObject(o Object) (Object, error) {
 	if err != nil {
 		return nil, err
 	}
+	return ReadObject(data)
+}
+
+// ReadObject reads a JSON object in the order in which it is written; nil when it is none.
+func ReadObject(data []byte) (Object, error) {
 	plain, err := readPlain(jsontext.NewDecoder(bytes.NewReader(data)))
 	object, _ := plain.(Object)
 	return object, err
+}
+
+// Merge puts members into an object: in place where a member exists (objects are merged in turn), at the end otherwise, in
+// alphabetical order.
+func (o Object) Merge(data map[string]any) Object {
+	merged := slices.Clone(o)
+	for i, m := range merged {
+		change, ok := data[m.Name]
+		if !ok {
+			continue
+		}
+		inner, isObject := m.Value.(Object)
+		changes, isMap := change.(map[string]any)
+		if isObject && isMap {
+			change = inner.Merge(changes)
+		}
+		merged[i].Value = change
+	}
+	var added Object
+	for name, value := range data {
+		if _, exists := o.Get(name); !exists {
+			added = append(added, Member{Name: name, Value: value})
+		}
+	}
+	slices.SortFunc(added, func(a, b Member) int { return cmp.Compare(a.Name, b.Name) })
+	return append(merged, added...)
 }
 
 // readPlain reads one JSON value: an Object, []any, or a scalar as it is written.

@@ -39,9 +39,31 @@ type Derived = derive.Value
 
 type deriver = derive.Key
 
-// NewEnv is called by the engine: key is the derivation key of the sim in its sandbox.
-func NewEnv(tx Tx, now, edge time.Time, policies Policies, catalogue []EventType, key derive.Key) *Env {
-	return &Env{Tx: tx, Now: now, Edge: edge, Policies: policies, Catalogue: catalogue, derive: key}
+// DefaultAccount is the account of the ready-made credentials.
+const DefaultAccount = "default"
+
+// Owner is the account that an Env stands for: its name, the key that everything derives from, and the credentials
+// that were given for it.
+type Owner struct {
+	Account string
+	Key     derive.Key
+	Given   Credentials
+}
+
+// NewEnv is called by the engine.
+func NewEnv(tx Tx, now, edge time.Time, policies Policies, catalogue []EventType, owner Owner) *Env {
+	return &Env{
+		Tx: tx, Now: now, Edge: edge, Policies: policies, Catalogue: catalogue,
+		AccountName: owner.Account, derive: owner.Key, given: owner.Given,
+	}
+}
+
+// Ready returns the value that was given for a credential, or else the derived one.
+func (e *Env) Ready(name, derived string) string {
+	if given, ok := e.given[name]; ok {
+		return given
+	}
+	return derived
 }
 
 // NewID derives the next value of a kind. It counts in the transaction, so a call that fails uses up no id.

@@ -182,3 +182,6 @@ func isHMAC(got []byte, hash crypto.Hash, secret string, text []byte) bool {
 	mac.Write(text)
 	return hmac.Equal(got, mac.Sum(nil))
 }
+
+// SawScript is what a refusal saw that a script asked for.
+const SawScript = "a rule that asks for this refusal"

@@ -28,14 +28,23 @@ type Sim struct {
 	// Host is one of them reach the sim without its prefix.
 	Hosts []string
 
-	// Seed creates the accounts and credentials that exist from the start, and returns the ready-made credentials. It
-	// runs for every sandbox, so it does nothing costly.
+	// Seed creates one account with its credentials, and returns these. It runs for every sandbox, so it does nothing
+	// costly; and once more for each further account, with an Env from which everything derives anew. Each value that
+	// Given names it takes from Env.Ready.
 	Seed func(*Env) Credentials
-	// Reveal, when set, adds ready-made credentials that are costly to make. It runs when somebody first asks for them.
+	// Reveal, when set, adds credentials that are costly to make. It runs when somebody first asks for them.
 	Reveal func(*Env, Credentials)
+	// Given says which credentials may be given instead of derived, each with the check of its form: an error says what
+	// the provider would accept. It runs before Seed and may look whether the value is taken.
+	Given map[string]func(e *Env, value string) error
+	// Owner is the account that credentials belong to, in the neutral word of Webhook.Account.
+	Owner func(*Env, Credentials) string
 	// Credential returns the part of a request that tells whose it is (a token, a key), or "". Names claimed with
 	// Env.Tx.Claim lead a request that carries them to their sandbox.
 	Credential func(*http.Request) string
+	// Admit, when set, decides by the client's certificate whether a request that came over TLS, under one of Hosts, comes
+	// in. It runs before anything but the size is checked. On those hosts a TLS listener asks clients for their certificate.
+	Admit func(*Call, Caller) error
 	// Auth has one function for each security scheme of the document.
 	Auth map[string]AuthFunc
 	// Headers, when set, runs after authentication and before the body is looked at.
@@ -51,9 +60,20 @@ type Sim struct {
 	Rule func(*Call, Failure) string
 	// Finish, when set, adds what every reply of the provider carries (a correlation id).
 	Finish func(*Call, *Reply)
+	// Account is whose call it is, in the neutral word of Webhook.Account: "" before authentication.
+	Account func(*Call) string
+	// Refusals are the provider's own errors by name (duplicate_request), beside those of KindNames: what a script may
+	// ask for, on any call, with or without a body and a caller.
+	Refusals map[string]func(*Call) error
+	// NumericCodes: the error code in the envelope is a number, so a script can ask for no other.
+	NumericCodes bool
+	// Expire, when set, lets every token that was issued expire now, and returns how many. Nil: the provider issues none.
+	Expire func(*Env) int
 
 	// Webhooks lists every stored webhook in one neutral shape, in creation order.
 	Webhooks func(*Env) []Webhook
+	// Plant says how a webhook is made that exists from the start.
+	Plant *Plant
 	// Delivery says how the provider sends events. Nil: it sends none.
 	Delivery *Delivery
 
@@ -67,6 +87,13 @@ type Sim struct {
 
 // Credentials are the ready-made credentials of a sandbox: name → value.
 type Credentials map[string]string
+
+// Caller is a client that came over TLS under one of the provider's host names.
+type Caller struct {
+	Host        string // the name, without port
+	Certificate string // whose certificate it showed, as its subject and issuer; "": it showed none
+	Wrong       string // why that is not to be trusted, in words that go after "a certificate"; "": it is
+}
 
 // Handler performs one operation. It reads and changes state only through c.Tx; when it returns an error, every change
 // is undone. The error is a Failure, or a defect of the simulator.
@@ -88,7 +115,11 @@ type Env struct {
 	// Catalogue lists the provider's event types in documented order. Read-only.
 	Catalogue []EventType
 
+	// AccountName is DefaultAccount, but for Seed, Reveal and Given of another account: then its name.
+	AccountName string
+
 	derive deriver
+	given  Credentials
 }
 
 // Call is one request to one operation.
@@ -174,7 +205,8 @@ type Failure struct {
 	Want   string
 	Fields []FieldError
 	Allow  []string // WrongMethod: the methods that exist
-	// Code, Message and Status carry what a provider's own constructor chose; Fail renders them.
+	// Code, Message and Status carry what a provider's own constructor or a script chose. Fail renders each that is set
+	// instead of what belongs to the kind, as far as the envelope has a place for it.
 	Code    string
 	Message string
 	Status  int
@@ -186,6 +218,18 @@ type FieldError = contract.FieldError
 // Error implements error.
 func (f Failure) Error() string {
 	return fmt.Sprintf("refused by rule %s: saw %s, want %s", f.Rule, f.Saw, f.Want)
+}
+
+// ScriptedRule is the ledger entry that every document has for the failures of KindNames: they are answered only when a
+// script asks for them.
+const ScriptedRule = "scripted-errors"
+
+// KindNames are the failures that a script may ask of any provider, by name.
+func KindNames() map[string]Kind {
+	return map[string]Kind{
+		"unauthorized": Unauthorized, "forbidden": Forbidden, "not_found": NotFound, "conflict": Conflict,
+		"rate_limited": RateLimited, "internal": Internal, "malformed": Malformed, "invalid": Invalid,
+	}
 }
 
 // AsFailure finds the Failure in an error.

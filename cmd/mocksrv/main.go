@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -34,10 +35,19 @@ func start() int {
 
 // commands is the command line.
 type commands struct {
+	ShowVersion kong.VersionFlag `name:"version" help:"Print the version."`
+
 	Config string `help:"Read settings from this YAML file. Flags and environment win over it." type:"path" placeholder:"FILE"`
 
 	Serve       serveCommand       `cmd:"" help:"Serve the providers and the control API."`
+	Test        testCommand        `cmd:"" help:"Run scenarios and report what is not as they expect."`
+	Record      recordCommand      `cmd:"" help:"Make a scenario of what happened in a sandbox of a running server."`
+	Lint        lintCommand        `cmd:"" help:"Check scenario files without running them. Exits 1 when there are problems."`
+	Scenarios   scenariosCommand   `cmd:"" help:"List the built-in scenarios, or print one."`
 	Ledger      ledgerCommand      `cmd:"" help:"Print what each behaviour of each provider rests on."`
+	Doctor      doctorCommand      `cmd:"" help:"Say whether a webhook URL can be reached from here, and if not, why and what to do. Exits 1 when it cannot."`
+	CA          caCommand          `cmd:"" name:"ca" help:"Print the certificate of the development CA, for a client's roots."`
+	Cert        certCommand        `cmd:"" help:"Issue certificates that the development CA signs."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running server whether it is ready. Exits 1 when it is not."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
 }
@@ -60,6 +70,7 @@ func run(ctx context.Context, args []string, getenv func(string) (string, bool),
 		}
 	}()
 	var cli commands
+	args = helped(args)
 	from, err := readSources(args, getenv)
 	if err != nil {
 		fmt.Fprintln(stderr, "mocksrv:", err)
@@ -86,6 +97,14 @@ func run(ctx context.Context, args []string, getenv func(string) (string, bool),
 	return exitOK
 }
 
+// helped makes "help serve" of "serve --help": what people type who look for help.
+func helped(args []string) []string {
+	if len(args) == 0 || args[0] != "help" {
+		return args
+	}
+	return append(slices.Clone(args[1:]), "--help")
+}
+
 func newParser(cli *commands, from *sources, stdout, stderr io.Writer) (*kong.Kong, error) {
 	return kong.New(cli,
 		kong.Name("mocksrv"),
@@ -94,6 +113,7 @@ func newParser(cli *commands, from *sources, stdout, stderr io.Writer) (*kong.Ko
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { panic(exit(code)) }),
 		kong.Resolvers(from.resolvers()...),
+		kong.Vars{"version": "mocksrv " + version()},
 		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)

@@ -34,8 +34,11 @@ func TestFlagsWinOverEnvironmentOverFileOverDefaults(t *testing.T) {
 	env := map[string]string{"MOCKSRV_SEED": "2000", "MOCKSRV_GRACE": "8s", "MOCKSRV_CONTROL_TOKEN": "hunter2", "MOCKSRV_CONFIG": config}
 	code, out, errs := ran(t, env, "serve", "--seed", "3000", "--print-config")
 	require.Equal(t, exitOK, code, errs)
-	require.Equal(t, `listen: 127.0.0.1:8080 # default
+	require.Equal(t, `listen: ["127.0.0.1:8080"] # default
 control-listen: "" # default
+tls-dir: "" # default
+tls-cert: "" # default
+tls-key: "" # default
 seed: 3000 # flag --seed
 clock: real # default
 edge: world # file `+config+`
@@ -43,6 +46,8 @@ allow-public-delivery: false # default
 control-token: '[redacted]' # environment MOCKSRV_CONTROL_TOKEN
 allow-host: ["a.example", "b.example"] # file `+config+`
 max-sandboxes: 20000 # default
+max-sandbox-rows: 500000 # default
+max-sandbox-bytes: 536870912 # default
 sandbox-idle: 0s # default
 max-connections: 16384 # default
 grace: 8s # environment MOCKSRV_GRACE
@@ -86,7 +91,12 @@ func TestWrongSettingsAreRefused(t *testing.T) {
 		"--max-sandboxes: want at least 1, got -1":                {args: []string{"--max-sandboxes=-1"}},
 		"--sandbox-idle: want 0s (never) or at least 1s, got 1ms": {args: []string{"--sandbox-idle", "1ms"}},
 		"--grace: want no negative duration, got -1s":             {args: []string{"--grace=-1s"}},
-		"no such file":                                            {args: []string{"--config", "/no/such/file"}},
+		`got the scheme "ftp"`:                                    {args: []string{"--listen", "127.0.0.1:1", "--listen", "ftp://127.0.0.1:21"}},
+		`listen on "https://x/y": want scheme, host and port`:     {file: "control-listen: https://x/y\n"},
+		"--listen: want at least one address":                     {file: "listen: []\n"},
+		"--tls-cert and --tls-key: want both or none":             {args: []string{"--tls-cert", "x"}},
+		"--tls-cert: want an address to show it at, such as":      {args: []string{"--tls-cert", "x", "--tls-key", "y"}},
+		"no such file": {args: []string{"--config", "/no/such/file"}},
 	} {
 		args := append([]string{"serve", "--print-config"}, c.args...)
 		if c.file != "" {
@@ -108,7 +118,7 @@ func TestUnknownVariablesAreRefused(t *testing.T) {
 	}))
 	for entry, nearest := range map[string]string{
 		"MOCKSRV_LISTN=1": "MOCKSRV_LISTEN", "MOCKSRV_PORT=8080": "MOCKSRV_", "MOCKSRV_CONTROLTOKEN=x": "MOCKSRV_CONTROL_TOKEN",
-		"MOCKSRV_PRINT_CONFIG=1": "MOCKSRV_", "MOCKSRV_=1": "MOCKSRV_SIM", "MOCKSRV_HELP=1": "MOCKSRV_",
+		"MOCKSRV_PRINT_CONFIG=1": "MOCKSRV_", "MOCKSRV_=1": "MOCKSRV_", "MOCKSRV_HELP=1": "MOCKSRV_",
 	} {
 		name, _, _ := strings.Cut(entry, "=")
 		require.ErrorContains(t, checkEnvironment([]string{entry}), "unknown variable "+name+", did you mean "+nearest, entry)

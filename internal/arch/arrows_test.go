@@ -34,7 +34,7 @@ const (
 
 func leaves() []string {
 	return []string{
-		"internal/clock", "internal/contract", "internal/derive", "internal/match", "internal/near",
+		"internal/authority", "internal/clock", "internal/contract", "internal/derive", "internal/expression", "internal/fault", "internal/match", "internal/near",
 		"internal/receiver", "internal/store",
 		"internal/strictjson",
 	}
@@ -42,33 +42,37 @@ func leaves() []string {
 
 // allowed lists the arrows from the bottom up: an import points to an earlier entry.
 func allowed() []arrows {
-	engine := slices.Concat(leaves(), []string{"sims"})
+	engine := slices.Concat(leaves(), []string{"internal/rule", "script", "sims"})
 	delivery := slices.Concat(engine, []string{"internal/engine"})
 	scenario := slices.Concat(delivery, []string{"internal/delivery"})
-	control := slices.Concat(scenario, []string{"client", "internal/metrics", "internal/scenario"})
-	top := slices.Concat(control, []string{"internal/control", "scenarios", "sims/all", "specs"})
+	control := slices.Concat(scenario, []string{"client", "internal/doctor", "internal/metrics", "internal/scenario", "internal/scenario/record", "internal/stage", "scenarios"})
+	top := slices.Concat(control, []string{"internal/control", "internal/scenario/run", "scenarios", "sims/all", "specs"})
 	yaml := "go.yaml.in/yaml/v4"
 	return []arrows{
 		{pkg: "internal/clock", why: "a leaf"},
+		{pkg: "internal/authority", own: []string{"internal/clock"}, why: "a leaf"},
 		{pkg: "internal/derive", why: "a leaf"},
 		{pkg: "internal/near", why: "a leaf"},
-		{
-			pkg: "internal/metrics", foreign: []string{"github.com/prometheus/client_golang/prometheus", "github.com/prometheus/common/expfmt"},
-			why: "a leaf: it is told what happened",
-		},
+		{pkg: "internal/metrics", why: "a leaf: it is told what happened"},
 		{pkg: "internal/strictjson", foreign: []string{codec}, why: "a leaf"},
 		{pkg: "internal/store", foreign: []string{codec}, why: "a leaf"},
 		{pkg: "internal/contract", own: []string{"internal/strictjson"}, foreign: []string{codec, openapi}, why: "a leaf"},
 		{pkg: "internal/match", own: []string{"internal/strictjson"}, why: "a leaf"},
-		{pkg: "internal/receiver", own: []string{"internal/clock", "internal/strictjson"}, why: "a leaf"},
+		{pkg: "internal/fault", own: []string{"internal/clock"}, why: "a leaf"},
 		{
-			pkg: "client", foreign: []string{codec},
+			pkg: "internal/expression", own: []string{"internal/near", "internal/strictjson"},
+			foreign: []string{"github.com/expr-lang/expr", "github.com/brianvoe/gofakeit/v6"}, why: "a leaf: the one expression language",
+		},
+		{pkg: "internal/receiver", own: []string{"internal/authority", "internal/clock", "internal/fault", "internal/strictjson"}, why: "a leaf"},
+		{pkg: "script", foreign: []string{codec}, why: "the words of rules and scenario files: types only"},
+		{
+			pkg: "client", own: []string{"script"}, foreign: []string{codec},
 			why: "the API's types and calls, shared with the server: nothing of the server comes into its users' programs",
 		},
 		{pkg: "specs", why: "documents, embedded"},
 		{pkg: "scenarios", why: "scenario files, embedded"},
 		{
-			pkg: "sims", own: []string{"internal/contract", "internal/derive", "internal/near", "internal/store", "internal/strictjson"},
+			pkg: "sims", own: []string{"internal/contract", "internal/derive", "internal/expression", "internal/fault", "internal/near", "internal/store", "internal/strictjson"},
 			foreign: []string{"github.com/brianvoe/gofakeit/v6", jsontext}, why: "what a provider author sees stands on leaves only",
 		},
 		{
@@ -77,7 +81,12 @@ func allowed() []arrows {
 		},
 		{pkg: "sims/all", own: []string{"sims", "sims/*"}, why: "the one list of providers"},
 		{
-			pkg: "internal/engine", own: engine, foreign: []string{"github.com/gorilla/mux", openapi},
+			pkg: "internal/rule", own: []string{"internal/expression", "internal/near", "internal/store", "internal/strictjson", "script"},
+			foreign: []string{"github.com/brianvoe/gofakeit/v6", "golang.org/x/net/http/httpguts"},
+			why:     "rules are decided on plain data: no provider, no engine, no I/O",
+		},
+		{
+			pkg: "internal/engine", own: engine, foreign: []string{"github.com/brianvoe/gofakeit/v6", "github.com/gorilla/mux", openapi},
 			why: "the request path names no provider, and nobody else knows the router",
 		},
 		{
@@ -87,6 +96,22 @@ func allowed() []arrows {
 		{
 			pkg: "internal/scenario", own: scenario, foreign: []string{yaml, "github.com/expr-lang/expr"},
 			why: "a scenario drives engine and deliveries, and knows no front end",
+		},
+		{
+			pkg: "internal/scenario/run", own: slices.Concat(engine, []string{"client", "internal/engine", "internal/scenario", "scenarios"}),
+			foreign: []string{"github.com/getkin/kin-openapi/openapi3"}, why: "steps are performed from outside, as a client",
+		},
+		{
+			pkg: "internal/scenario/record", own: slices.Concat(engine, []string{"client", "internal/engine", "internal/scenario"}),
+			foreign: []string{yaml, jsontext}, why: "a recording is made from what the control API answers",
+		},
+		{
+			pkg: "internal/doctor", own: slices.Concat(scenario, []string{"client"}),
+			why: "the doctor goes the way of a delivery, and knows no front end",
+		},
+		{
+			pkg: "internal/stage", own: scenario, foreign: []string{"github.com/brianvoe/gofakeit/v6"},
+			why: "scripts act on engine and deliveries, and know no front end",
 		},
 		{
 			pkg: "internal/control", own: control, foreign: []string{yaml, openapi},
@@ -110,7 +135,7 @@ func allowed() []arrows {
 func forTests() []string {
 	return []string{
 		"github.com/stretchr/testify/require", "github.com/rogpeppe/go-internal", "go.uber.org/goleak", "pgregory.net/rapid",
-		"github.com/getkin/kin-openapi",
+		"github.com/getkin/kin-openapi", "github.com/prometheus",
 	}
 }
 

@@ -86,6 +86,21 @@ func New() *World {
 // WallNow is the machine's clock, in UTC.
 func WallNow() time.Time { return time.Now().UTC() }
 
+// Pause waits in real time, and reports false when ctx ended first.
+func Pause(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
 // Now is the world's instant, in UTC.
 func (w *World) Now() time.Time {
 	w.mu.Lock()
@@ -117,6 +132,13 @@ func (w *World) EdgeNow() time.Time {
 	return edge
 }
 
+// IsFrozen reports whether the clock moves only when told to.
+func (w *World) IsFrozen() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.mode == Frozen
+}
+
 // Setting returns the clock as plain data.
 func (w *World) Setting() Setting {
 	w.mu.Lock()
@@ -127,8 +149,22 @@ func (w *World) Setting() Setting {
 // Set changes the clock, also back in time. A zero Now keeps the present instant, empty Mode and Edge keep theirs.
 // Alarms keep their instants; those that are due now fire.
 func (w *World) Set(s Setting) {
+	_ = w.Change(func(Setting) (Setting, error) { return s, nil }) // it has none
+}
+
+// Change sets the clock to what a function makes of its present setting. Nobody else sets or moves it meanwhile. An error
+// of the function leaves it as it is.
+func (w *World) Change(change func(Setting) (Setting, error)) error {
 	w.moving <- struct{}{}
 	defer func() { <-w.moving }()
+	s, err := change(w.Setting())
+	if err == nil {
+		w.set(s)
+	}
+	return err
+}
+
+func (w *World) set(s Setting) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := w.now()

@@ -2,6 +2,7 @@ package clock_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -271,4 +272,25 @@ func TestConcurrentUseFiresEveryAlarmOnce(t *testing.T) {
 	for name, times := range fired {
 		require.Equal(t, 1, times, name)
 	}
+}
+
+// TestAChangeOfTheClockIsOneStep: nobody sets it between what a change sees and what it sets.
+func TestAChangeOfTheClockIsOneStep(t *testing.T) {
+	t.Parallel()
+	w := clock.New()
+	w.Set(clock.Setting{Mode: clock.Frozen, Now: start(), Edge: clock.Wall})
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() {
+			_ = w.Change(func(s clock.Setting) (clock.Setting, error) {
+				s.Skew += time.Second
+				return s, nil
+			})
+		})
+	}
+	wg.Wait()
+	require.Equal(t, 50*time.Second, w.Setting().Skew)
+	refused := errors.New("on purpose")
+	require.ErrorIs(t, w.Change(func(clock.Setting) (clock.Setting, error) { return clock.Setting{Skew: time.Hour}, refused }), refused)
+	require.Equal(t, 50*time.Second, w.Setting().Skew, "an error changes nothing")
 }

@@ -11,23 +11,27 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json"
+
 	"github.com/mocksrv/mocksrv/client"
 	"github.com/mocksrv/mocksrv/internal/near"
 	"github.com/mocksrv/mocksrv/internal/strictjson"
 )
 
 // read decodes a JSON body strictly. An empty body leaves v as it is.
-func read(c *call, v any) error {
+func read(c *call, v any) error { return readUpTo(c, v, MaxBody) }
+
+func readUpTo(c *call, v any, limit int64) error {
 	var data []byte
 	var err error
-	if c.ContentLength <= MaxBody {
-		data, err = io.ReadAll(http.MaxBytesReader(nil, c.Body, MaxBody))
+	if c.ContentLength <= limit {
+		data, err = io.ReadAll(http.MaxBytesReader(nil, c.Body, limit))
 	}
 	var tooLarge *http.MaxBytesError
 	switch {
-	case c.ContentLength > MaxBody, errors.As(err, &tooLarge):
+	case c.ContentLength > limit, errors.As(err, &tooLarge):
 		return client.Problem{
-			Title: "body too large", Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("a body has at most %d bytes", MaxBody),
+			Title: "body too large", Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("a body has at most %d bytes", limit),
 		}
 	case err != nil:
 		return client.Problem{Title: "invalid body", Status: http.StatusBadRequest, Detail: "the body ended early: " + err.Error()}
@@ -67,6 +71,8 @@ func misfits(path string, value any, t reflect.Type) []client.ProblemField {
 	switch {
 	case value == nil || t.Kind() == reflect.Interface || t.Name() == "Value": // jsontext.Value is looked at by whoever asked for it
 		return nil
+	case isShortForm(value, t):
+		return nil
 	case t == reflect.TypeFor[time.Time]():
 		return instantMisfit(path, value)
 	case t.Kind() == reflect.Struct:
@@ -79,6 +85,12 @@ func misfits(path string, value any, t reflect.Type) []client.ProblemField {
 		return misfit(path, value, kindName(t.Kind()))
 	}
 	return nil
+}
+
+// isShortForm: the type can also be written as one word.
+func isShortForm(value any, t reflect.Type) bool {
+	_, word := value.(string)
+	return word && reflect.PointerTo(t).Implements(reflect.TypeFor[json.UnmarshalerFrom]())
 }
 
 func misfit(path string, value any, want string) []client.ProblemField {
@@ -161,7 +173,7 @@ func isKind(value any, kind reflect.Kind) bool {
 	case float64:
 		const limit = 1 << 63 // beyond it the value is refused when it is read
 		signed := kind == reflect.Int || kind == reflect.Int64
-		return v == math.Trunc(v) && (signed && v >= -limit && v <= limit || kind == reflect.Uint64 && v >= 0 && v <= 2*limit)
+		return kind == reflect.Float64 || v == math.Trunc(v) && (signed && v >= -limit && v <= limit || kind == reflect.Uint64 && v >= 0 && v <= 2*limit)
 	}
 	return false
 }
@@ -172,6 +184,8 @@ func kindName(kind reflect.Kind) string {
 		return "a string"
 	case reflect.Bool:
 		return "true or false"
+	case reflect.Float64:
+		return "a number"
 	default:
 		return "a whole number"
 	}

@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net/http"
@@ -26,9 +27,10 @@ import (
 //nolint:tparallel // the journeys run beside each other, and what they have seen is checked after the last one
 func TestEveryRouteAnswersEveryDocumentedStatus(t *testing.T) {
 	t.Parallel()
-	a := newAPI(t, frozen)
+	a := newAPI(t, frozen, func(o *mocksrv.Options) { o.MaxSandboxBytes = 5 << 20 }) // a snapshot has the limit of other bodies
 	t.Run("journeys", func(t *testing.T) {
 		t.Run("server and sandboxes", func(t *testing.T) { t.Parallel(); sandboxJourney(a.with(t)) })
+		t.Run("certificates", func(t *testing.T) { t.Parallel(); certificateJourney(a.with(t)) })
 		t.Run("clock", func(t *testing.T) { t.Parallel(); clockJourney(a.with(t)) })
 		t.Run("webhooks and deliveries", func(t *testing.T) { t.Parallel(); deliveryJourney(a.with(t)) })
 		t.Run("backlog", func(t *testing.T) { t.Parallel(); backlogJourney(a.with(t)) })
@@ -38,6 +40,7 @@ func TestEveryRouteAnswersEveryDocumentedStatus(t *testing.T) {
 		t.Run("snapshots", func(t *testing.T) { t.Parallel(); snapshotJourney(a.with(t)) })
 		t.Run("receivers", func(t *testing.T) { t.Parallel(); receiverJourney(a.with(t)) })
 		t.Run("receiver closed while waiting", func(t *testing.T) { t.Parallel(); closedWhileWaiting(a.with(t)) })
+		t.Run("doctor", func(t *testing.T) { t.Parallel(); doctorJourney(a.with(t)) })
 		t.Run("limits", func(t *testing.T) { t.Parallel(); limitJourney(a.with(t)) })
 		t.Run("refusals that all routes share", func(t *testing.T) { t.Parallel(); sharedRefusals(a.with(t)) })
 	})
@@ -61,7 +64,7 @@ func sandboxJourney(a *api) {
 	for _, body := range []string{
 		"", `{}`, `{"name":"a","seed":7,"clock":"real"}`, `{"name":"b","clock":"2026-01-08T10:30:00Z"}`,
 		`{"name":"c","clock":{"mode":"frozen","now":"2026-01-08T10:30:00Z","edge":"world","skew":"-5s"},"policies":{"signedsub.block_limit":3}}`,
-		`{"name":"d","idle":"10m"}`,
+		`{"name":"d","idle":"10m"}`, `{"name":"e","origin":"a"}`,
 	} {
 		made := decode[client.Sandbox](a.call("POST /_mocksrv/v1/sandboxes", request{body: body}).is(201))
 		again := a.sandbox(made.Name)
@@ -81,6 +84,19 @@ func sandboxJourney(a *api) {
 	a.call("DELETE "+sandboxPath, request{params: in("a")}).is(204)
 	a.call("DELETE "+sandboxPath, request{params: in("a")}).is(404)
 	a.call("DELETE "+sandboxPath, request{}).is(409)
+}
+
+func certificateJourney(a *api) {
+	ca := a.call("GET /_mocksrv/ca.pem", request{}).is(200)
+	for _, body := range []string{"", `{}`, `{"name":"checkout","expired":true}`} {
+		made := decode[client.ClientCertificate](a.call("POST /_mocksrv/v1/certificates/client", request{body: body}).is(201))
+		_, err := tls.X509KeyPair([]byte(made.Certificate), []byte(made.Key))
+		require.NoError(a, err)
+		require.Equal(a, string(ca.body), made.CA)
+	}
+	long := a.call("POST /_mocksrv/v1/certificates/client", request{body: `{"name":"` + strings.Repeat("x", 65) + `"}`, wrong: true}).is(422)
+	require.Equal(a, "name: a name has at most 64 characters, this one has 65", long.problem().Detail)
+	a.call("POST /_mocksrv/v1/certificates/client", request{body: `{"name":"a\nb"}`}).is(422)
 }
 
 func clockJourney(a *api) {
@@ -130,6 +146,13 @@ func deliveryJourney(a *api) {
 	require.Equal(a, []string{webhook, "blocked"}, []string{webhooks.Webhooks[0].ID, webhooks.Webhooks[0].State})
 	decode[client.Unblocked](a.call("POST "+sandboxPath+"/webhooks/{id}/unblock", request{params: in("deliveries", "id", webhook)}).is(200))
 	a.call("POST "+sandboxPath+"/deliveries/{id}/redeliver", request{params: one}).is(202)
+	recording := decode[client.Recording](a.call("GET "+sandboxPath+"/recording", request{params: params}).is(200))
+	does := []string{}
+	for _, o := range recording.Operations {
+		does = append(does, o.Does)
+	}
+	require.Equal(a, []string{"emit", "advance", "unblock", "redeliver"}, does)
+	require.JSONEq(a, emit.body, string(recording.Operations[0].Body))
 	for _, route := range []string{"GET /deliveries/{id}", "POST /deliveries/{id}/redeliver", "POST /deliveries/{id}/compare", "POST /webhooks/{id}/unblock"} {
 		method, path, _ := strings.Cut(route, " ")
 		a.call(method+" "+sandboxPath+path, request{params: in("deliveries", "id", "no/such")}).is(404)
@@ -283,6 +306,23 @@ func closedWhileWaiting(a *api) {
 		}
 	}
 	a.Fatal("the waiting call was never there first")
+}
+
+func doctorJourney(a *api) {
+	const pattern = "POST /_mocksrv/v1/doctor"
+	examine := func(body string) client.DoctorReport {
+		return decode[client.DoctorReport](a.call(pattern, request{body: body}).is(200))
+	}
+	require.True(a, examine(`{"url":"`+customer(a.T, 200)+`"}`).Reachable)
+	require.True(a, examine(`{"url":"`+customer(a.T, 500)+`","no_request":true,"timeout":"1s"}`).Reachable)
+	require.Equal(a, "server_error", examine(`{"url":"`+customer(a.T, 500)+`"}`).Cause)
+	require.Equal(a, "mocksrv_itself", examine(`{"url":"`+a.srv.URL()+`/hsrcpay/v1/webhooks/"}`).Cause)
+	require.Equal(a, "metadata_address", examine(`{"url":"http://169.254.169.254/"}`).Cause)
+	for field, body := range map[string]string{
+		"url": `{"timeout":"1s"}`, "timeout": `{"url":"http://127.0.0.1","timeout":"soon"}`, "target": `{"target":"http://127.0.0.1"}`,
+	} {
+		require.Equal(a, field, a.call(pattern, request{body: body, wrong: true}).is(422).problem().Errors[0].Field)
+	}
 }
 
 func limitJourney(a *api) {

@@ -10,15 +10,19 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/mocksrv/mocksrv/client"
+	"github.com/mocksrv/mocksrv/internal/authority"
 	"github.com/mocksrv/mocksrv/internal/delivery"
+	"github.com/mocksrv/mocksrv/internal/doctor"
 	"github.com/mocksrv/mocksrv/internal/engine"
 	"github.com/mocksrv/mocksrv/internal/receiver"
+	"github.com/mocksrv/mocksrv/internal/stage"
 	"github.com/mocksrv/mocksrv/internal/store"
 	"github.com/mocksrv/mocksrv/internal/strictjson"
 )
@@ -34,24 +38,28 @@ var document []byte
 
 // Options set up the control API.
 type Options struct {
-	Token      string       // when set, every call but health needs "Authorization: Bearer <token>"
-	AllowHosts []string     // further Host names that may be used
-	Seed       int64        // seed of sandboxes that name none
-	CA         *receiver.CA // signs the certificates of scripted receivers
-	Log        *slog.Logger // of defects; nil: nothing is logged
+	Token      string        // when set, every call but health and ca.pem needs "Authorization: Bearer <token>"
+	AllowHosts []string      // further Host names that may be used
+	Seed       int64         // seed of sandboxes that name none
+	CA         *authority.CA // signs the certificates of scripted receivers and of clients
+	Log        *slog.Logger  // of defects; nil: nothing is logged
 	// Idle is when sandboxes that say nothing else expire. 0: never.
 	Idle time.Duration
-	// Metrics writes the metrics in the format that an Accept header asks for.
-	Metrics func(accept string) (contentType string, data []byte, err error)
-	// ProviderHost is where the providers are reached by those who reach the control API at a host. Nil: there, too.
-	ProviderHost func(host string) string
+	// Metrics writes the metrics in the text format of Prometheus.
+	Metrics func() []byte
+	// ProviderURL is where the providers are reached by those who reach the control API at a host, with or without TLS. Nil:
+	// there, too.
+	ProviderURL func(host string, secure bool) string
 }
 
 // API is the control API of one server.
 type API struct {
 	engine     *engine.Engine
 	deliveries *delivery.Dispatcher
-	receivers  *receivers
+	stage      *stage.Stage
+	receivers  *stage.Receivers
+	recordings *recordings
+	doctor     *doctor.Doctor
 	closing    chan struct{} // closed when the streams must end
 	interrupt  sync.Once
 	options    Options
@@ -64,21 +72,21 @@ type API struct {
 }
 
 // New returns the control API.
-func New(e *engine.Engine, d *delivery.Dispatcher, o Options) *API {
-	if o.ProviderHost == nil {
-		o.ProviderHost = func(host string) string { return host }
+func New(e *engine.Engine, d *delivery.Dispatcher, st *stage.Stage, o Options) *API {
+	if o.ProviderURL == nil {
+		o.ProviderURL = sameURL
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Metrics == nil {
-		o.Metrics = noMetrics
+		o.Metrics = func() []byte { return nil }
 	}
-	a := &API{engine: e, deliveries: d, options: o, receivers: newReceivers(o.CA), closing: make(chan struct{}), streamWrite: streamWrite}
+	a := &API{engine: e, deliveries: d, options: o, recordings: newRecordings(), stage: st, receivers: st.Receivers(), doctor: doctor.New(d.Prober(), doctor.Options{}), closing: make(chan struct{}), streamWrite: streamWrite}
 	mux := http.NewServeMux()
 	known := parameters()
 	for pattern, route := range a.routes() {
-		mux.Handle(pattern, a.wrap(checked(known[pattern], route)))
+		mux.Handle(pattern, a.wrap(checked(known[pattern], a.noted(pattern, route))))
 	}
 	a.handler = guard(routed(mux), o)
 	return a
@@ -90,7 +98,7 @@ func Document() []byte { return document }
 // Close ends what the control API has opened.
 func (a *API) Close() {
 	a.endSweep()
-	a.receivers.closeAll()
+	a.stage.Close()
 }
 
 // Interrupt ends the live streams, which would never end by themselves.
@@ -115,16 +123,22 @@ func (a *API) routes() map[string]route {
 	const v1 = Prefix + "v1/"
 	const sandbox = v1 + "sandboxes/{sandbox}"
 	return map[string]route{
-		"GET " + Prefix + "health":       a.health,
-		"GET " + Prefix + "openapi.yaml": a.openapi,
-		"GET " + Prefix + "metrics":      a.metrics,
-		"GET " + v1 + "sims":             a.listSims,
-		"GET " + v1 + "sandboxes":        a.listSandboxes,
-		"POST " + v1 + "sandboxes":       a.createSandbox,
-		"GET " + sandbox:                 a.getSandbox,
-		"PATCH " + sandbox:               a.changeSandbox,
-		"DELETE " + sandbox:              a.deleteSandbox,
-		"POST " + sandbox + "/reset":     a.resetSandbox,
+		"GET " + Prefix + "health":               a.health,
+		"GET " + Prefix + "ca.pem":               a.getCA,
+		"GET " + Prefix + "openapi.yaml":         a.openapi,
+		"GET " + Prefix + "metrics":              a.metrics,
+		"GET " + Prefix + "scenario.schema.json": a.schema,
+		"GET " + v1 + "sims":                     a.listSims,
+
+		"POST " + v1 + "certificates/client": a.issueClient,
+
+		"GET " + v1 + "sandboxes":    a.listSandboxes,
+		"POST " + v1 + "sandboxes":   a.createSandbox,
+		"POST " + v1 + "doctor":      a.examine,
+		"GET " + sandbox:             a.getSandbox,
+		"PATCH " + sandbox:           a.changeSandbox,
+		"DELETE " + sandbox:          a.deleteSandbox,
+		"POST " + sandbox + "/reset": a.resetSandbox,
 
 		"GET " + sandbox + "/clock":          a.getClock,
 		"PUT " + sandbox + "/clock":          a.setClock,
@@ -132,6 +146,13 @@ func (a *API) routes() map[string]route {
 
 		"GET " + sandbox + "/webhooks":               a.listWebhooks,
 		"POST " + sandbox + "/webhooks/{id}/unblock": a.unblockWebhook,
+
+		"GET " + sandbox + "/rules":      a.listRules,
+		"POST " + sandbox + "/rules":     a.addRules,
+		"DELETE " + sandbox + "/rules":   a.deleteRules,
+		"POST " + sandbox + "/actions":   a.act,
+		"GET " + sandbox + "/state":      a.getState,
+		"POST " + sandbox + "/scenarios": a.applyScenario,
 
 		"POST " + sandbox + "/events":                     a.emitEvent,
 		"GET " + sandbox + "/deliveries":                  a.listDeliveries,
@@ -143,6 +164,7 @@ func (a *API) routes() map[string]route {
 		"POST " + sandbox + "/journal/verify":             a.verifyJournal,
 		"POST " + sandbox + "/deliveries/verify":          a.verifyDeliveries,
 		"GET " + sandbox + "/stream":                      a.stream,
+		"GET " + sandbox + "/recording":                   a.getRecording,
 		"GET " + sandbox + "/snapshot":                    a.getSnapshot,
 		"PUT " + sandbox + "/snapshot":                    a.putSnapshot,
 		"POST " + sandbox + "/snapshot/diff":              a.diffSnapshot,
@@ -259,8 +281,13 @@ func asProblem(err error) client.Problem {
 		{delivery.ErrUnknownDelivery, http.StatusNotFound, "no such delivery"},
 		{delivery.ErrUnknownWebhook, http.StatusNotFound, "no such webhook"},
 		{delivery.ErrBacklog, http.StatusTooManyRequests, "backlog full"},
+		{engine.ErrSandboxFull, http.StatusInsufficientStorage, "sandbox full"},
 		{delivery.ErrEventTooLarge, http.StatusUnprocessableEntity, "event too large"},
 		{engine.ErrSnapshot, http.StatusUnprocessableEntity, "snapshot not restored"},
+		{stage.ErrScenario, http.StatusUnprocessableEntity, "scenario not applied"},
+		{stage.ErrPlanned, http.StatusTooManyRequests, "too many planned actions"},
+		{engine.ErrAccount, http.StatusUnprocessableEntity, "invalid account"},
+		{engine.ErrAccountExists, http.StatusConflict, "account exists"},
 		{context.DeadlineExceeded, http.StatusRequestTimeout, "not within the deadline"},
 		{context.Canceled, http.StatusServiceUnavailable, "the server is stopping"}, // or the caller is gone
 		{receiver.ErrNotFound, http.StatusNotFound, "no such receiver"},
@@ -270,10 +297,17 @@ func asProblem(err error) client.Problem {
 		{receiver.ErrClosed, http.StatusConflict, "receiver closed"},
 	} {
 		if errors.Is(err, known.err) {
-			return client.Problem{Title: known.title, Status: known.status, Detail: err.Error()}
+			return client.Problem{Title: known.title, Status: known.status, Detail: inWords(err)}
 		}
 	}
 	return client.Problem{Title: "internal error", Status: http.StatusInternalServerError, Detail: err.Error()}
+}
+
+// inWords is the text of an error without the words of package context.
+func inWords(err error) string {
+	return strings.NewReplacer(
+		context.DeadlineExceeded.Error(), "the time was over", context.Canceled.Error(), "the call was ended, or the server is stopping",
+	).Replace(err.Error())
 }
 
 func wrongReceiver(err *receiver.InvalidError) client.Problem {

@@ -1,6 +1,8 @@
 package control
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -121,7 +123,7 @@ func (a *API) emitEvent(c *call) (int, any, error) {
 	if environments := p.Delivery.Environments; body.Environment != "" && !slices.Contains(environments, body.Environment) {
 		return 0, nil, invalidFields([]client.ProblemField{unknown("environment", body.Environment, "environment of "+p.Name, environments)})
 	}
-	event, created, err := a.deliveries.EmitTraced(c.sandbox, delivery.EventRequest(body), delivery.TraceOf(c.Header))
+	event, created, err := a.deliveries.EmitFor(c.sandbox, delivery.EventRequest(body), delivery.Cause{Trace: delivery.TraceOf(c.Header)})
 	if err != nil {
 		return 0, nil, err
 	}
@@ -187,10 +189,13 @@ func (a *API) awaitDeliveries(c *call, filter func(delivery.Delivery) bool) erro
 	}
 	defer cancel()
 	all, err := a.deliveries.Wait(ctx, c.sandbox, func(all []delivery.Delivery) bool { return countIf(all, filter) >= count })
-	if err != nil {
-		return fmt.Errorf("%d of %d wanted deliveries: %w", countIf(all, filter), count, err)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return client.Problem{
+			Title: "not within the deadline", Status: http.StatusRequestTimeout,
+			Detail: fmt.Sprintf("%d of %d wanted deliveries came within %s; wait longer, or look at all of them without the filter", countIf(all, filter), count, q.Get("wait")),
+		}
 	}
-	return nil
+	return err
 }
 
 func countIf(all []delivery.Delivery, filter func(delivery.Delivery) bool) int {
@@ -211,10 +216,35 @@ func (a *API) deliveryFilter(q url.Values) (func(delivery.Delivery) bool, error)
 	if state := q.Get("state"); state != "" && !slices.Contains(states, state) {
 		return nil, invalid("state", fmt.Sprintf("%q is no state", shorten(state)), states...)
 	}
+	if err := a.checkEventType(q.Get("sim"), q.Get("type")); err != nil {
+		return nil, err
+	}
 	is := func(name, value string) bool { return q.Get(name) == "" || q.Get(name) == value }
 	return func(d delivery.Delivery) bool {
 		return is("sim", d.Sim) && is("state", string(d.State)) && is("webhook", d.WebhookID) && is("event", d.Event.ID) && is("type", d.Event.Type)
 	}, nil
+}
+
+// checkEventType refuses an event type that no provider has, or not the one that is asked for.
+func (a *API) checkEventType(sim, eventType string) error {
+	var known []string
+	for _, p := range a.engine.Providers() {
+		for _, t := range p.Contract.Catalogue {
+			if sim == "" || sim == p.Name {
+				known = append(known, t.Type)
+			}
+		}
+	}
+	return namesNothing("type", eventType, "event type", known)
+}
+
+// namesNothing refuses a filter that could only ever select nothing.
+func namesNothing(field, value, what string, known []string) error {
+	if value == "" || slices.Contains(known, value) {
+		return nil
+	}
+	slices.Sort(known)
+	return invalidFields([]client.ProblemField{unknown(field, value, what, slices.Compact(known))})
 }
 
 func (a *API) getDelivery(c *call) (int, any, error) {
@@ -242,7 +272,7 @@ func (a *API) compareSignature(c *call) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	if err := checkAttempt(body.Attempt, len(sent.Attempts)); err != nil {
+	if err := checkAttempt(body.Attempt, sent); err != nil {
 		return 0, nil, err
 	}
 	if body.Signature+body.Body+body.StringToSign+body.Key == "" {
@@ -255,6 +285,9 @@ func (a *API) compareSignature(c *call) (int, any, error) {
 		return 0, nil, err
 	}
 	answer := client.Comparison{Findings: []client.Finding{}}
+	if answer.Valid, err = a.deliveries.Valid(c.sandbox, c.PathValue("id"), body.Attempt); err != nil {
+		return 0, nil, err
+	}
 	for _, f := range findings {
 		answer.Findings = append(answer.Findings, client.Finding(f))
 	}
@@ -262,7 +295,9 @@ func (a *API) compareSignature(c *call) (int, any, error) {
 }
 
 // checkAttempt: attempts are counted from 1, and 0 is the last one.
-func checkAttempt(asked, made int) error {
+func checkAttempt(asked int, d delivery.Delivery) error {
+	made := d.Made()
+	_, kept := d.Attempt(asked)
 	switch {
 	case made == 0:
 		return client.Problem{
@@ -270,6 +305,8 @@ func checkAttempt(asked, made int) error {
 		}
 	case asked < 0 || asked > made:
 		return invalid("attempt", fmt.Sprintf("there is no attempt %d; the delivery has %d", asked, made))
+	case asked > 0 && !kept:
+		return invalid("attempt", fmt.Sprintf("attempt %d is not kept any more; of the %d attempts the first and the last are", asked, made))
 	}
 	return nil
 }
@@ -287,8 +324,9 @@ func deliveryOf(d delivery.Delivery) client.Delivery {
 	out := client.Delivery{
 		ID: d.ID, Sim: d.Sim, WebhookID: d.WebhookID, EventID: d.Event.ID, EventType: d.Event.Type, URL: d.URL, State: string(d.State),
 		Reason: d.Reason, CreatedAt: d.CreatedAt, NextAttemptAt: instant(d.NextAttemptAt), FinishedAt: instant(d.FinishedAt),
-		Attempts: make([]client.Attempt, len(d.Attempts)),
+		Rules: d.Rules, Attempts: make([]client.Attempt, len(d.Attempts)),
 	}
+	out.AttemptsOmitted = d.Omitted
 	for i, a := range d.Attempts {
 		out.Attempts[i] = attemptOf(a)
 	}
@@ -304,7 +342,7 @@ func instant(t time.Time) *time.Time {
 
 func attemptOf(a delivery.Attempt) client.Attempt {
 	out := client.Attempt{
-		N: a.N, At: a.At, Status: a.Status, Took: a.Took().String(), Signature: client.Signature{
+		N: a.N, At: a.At, Status: a.Status, Rules: a.Rules, Took: a.Took().String(), Signature: client.Signature{
 			Scheme: a.Signature.Scheme, Header: a.Signature.Header, Key: valid(a.Signature.Key),
 			StringToSign: valid(a.Signature.StringToSign), Value: valid(a.Signature.Value),
 		},

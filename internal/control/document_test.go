@@ -1,6 +1,7 @@
 package control_test
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -15,13 +16,16 @@ import (
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/require"
 
 	"github.com/mocksrv/mocksrv/client"
 	"github.com/mocksrv/mocksrv/internal/control"
 	"github.com/mocksrv/mocksrv/internal/engine"
 	"github.com/mocksrv/mocksrv/internal/receiver"
+	"github.com/mocksrv/mocksrv/internal/rule"
 	"github.com/mocksrv/mocksrv/internal/store"
+	"github.com/mocksrv/mocksrv/script"
 )
 
 //nolint:gochecknoglobals // the document is read once, not once for each test
@@ -103,6 +107,8 @@ func types() map[string]reflect.Type {
 		client.Sandbox{},
 		client.SandboxSim{},
 		client.NewSandbox{},
+		client.NewClientCertificate{},
+		client.ClientCertificate{},
 		client.SandboxChange{},
 		client.Clock{},
 		client.ClockChange{},
@@ -138,8 +144,31 @@ func types() map[string]reflect.Type {
 		client.StreamWebhooks{},
 		client.StreamMissed{},
 		client.StreamGone{},
+		client.DoctorCheck{},
+		client.DoctorReport{},
+		client.DoctorStep{},
 		client.SnapshotDiff{},
 		client.Change{},
+		client.Rules{},
+		client.ActiveRule{},
+		client.NewRules{},
+		client.Actions{},
+		client.Done{},
+		client.States{},
+		client.Recording{},
+		client.Operated{},
+		script.Applied{},
+		script.WebhookName{},
+		script.Rule{},
+		script.Rate{},
+		script.Action{},
+		script.Answer{},
+		script.Refuse{},
+		script.Delay{},
+		script.Emit{},
+		script.Release{},
+		script.ReceiverChange{},
+		rule.Part{},
 		engine.Snapshot{},
 		engine.SnapshotClock{},
 	} {
@@ -166,7 +195,9 @@ func TestReceiversAreScriptedWithTheTypesOfTheClient(t *testing.T) {
 	}
 }
 
-func plainSchemas() []string { return []string{"Duration", "DeliveryState", "AttemptError", "Health"} }
+func plainSchemas() []string {
+	return []string{"Duration", "DeliveryState", "AttemptError", "Health", "Scenario"}
+}
 
 func TestEveryClientTypeHasASchemaAndTheReverse(t *testing.T) {
 	t.Parallel()
@@ -174,6 +205,9 @@ func TestEveryClientTypeHasASchemaAndTheReverse(t *testing.T) {
 	require.ElementsMatch(t, known, slices.Collect(maps.Keys(document(t).Components.Schemas)))
 	structs := declared(t, "../../client/types.go")
 	maps.Copy(structs, declared(t, "../../client/diff.go"))
+	for _, file := range []string{"doctor", "script", "recording"} {
+		maps.Copy(structs, declared(t, "../../client/"+file+".go"))
+	}
 	for name := range structs {
 		require.Contains(t, known, name, "package client declares a type that the document does not have")
 	}
@@ -210,6 +244,37 @@ func TestSchemasMatchTheTypes(t *testing.T) {
 	}
 }
 
+// TestRulesAreDescribedInTheirOwnWords: the words of package script are those of the document.
+func TestRulesAreDescribedInTheirOwnWords(t *testing.T) {
+	t.Parallel()
+	described := 0
+	for name, goType := range types() {
+		if !strings.HasSuffix(goType.PkgPath(), "/script") {
+			continue
+		}
+		for f := range goType.Fields() {
+			property, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			schema := document(t).Components.Schemas[name].Value.Properties[property]
+			if words := f.Tag.Get("doc"); words != "" && schema.Ref == "" {
+				require.Equal(t, words, schema.Value.Description, "%s.%s", name, property)
+				described++
+			}
+			if enum := f.Tag.Get("enum"); enum != "" {
+				require.Equal(t, enum, strings.Join(texts(schema.Value.Enum), ","), "%s.%s", name, property)
+			}
+		}
+	}
+	require.Greater(t, described, 40)
+}
+
+func texts(values []any) []string {
+	list := make([]string, len(values))
+	for i := range values {
+		list[i] = fmt.Sprint(values[i])
+	}
+	return list
+}
+
 type jsonField struct {
 	goType reflect.Type
 	always bool // written whatever its value
@@ -237,7 +302,7 @@ func form(t reflect.Type) string {
 		return "string/date-time"
 	case t == reflect.TypeFor[[]byte]():
 		return "string/byte"
-	case t.Name() == "Value" || t.Kind() == reflect.Interface:
+	case t.Name() == "Value" || t.Kind() == reflect.Interface || severalForms(t):
 		return "anything"
 	}
 	switch t.Kind() {
@@ -245,6 +310,8 @@ func form(t reflect.Type) string {
 		return "string"
 	case reflect.Bool:
 		return "boolean"
+	case reflect.Float64:
+		return "number"
 	case reflect.Int:
 		return "integer"
 	case reflect.Int64:
@@ -257,6 +324,11 @@ func form(t reflect.Type) string {
 		return "map of " + itemForm(t.Elem())
 	}
 	return "object"
+}
+
+// severalForms: the type reads itself, from a word or from its usual form.
+func severalForms(t reflect.Type) bool {
+	return reflect.PointerTo(t).Implements(reflect.TypeFor[json.UnmarshalerFrom]())
 }
 
 func itemForm(t reflect.Type) string {

@@ -26,7 +26,7 @@ func guard(next http.Handler, o Options) http.Handler {
 			writeProblem(w, client.Problem{
 				Title: "cross-origin request", Status: http.StatusForbidden, Detail: "pages of another origin may not change anything here",
 			})
-		case o.Token != "" && r.URL.Path != Prefix+"health" && !bearer(r, o.Token):
+		case o.Token != "" && !public(r) && !bearer(r, o.Token):
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			writeProblem(w, client.Problem{
 				Title: "control token required", Status: http.StatusUnauthorized,
@@ -36,6 +36,11 @@ func guard(next http.Handler, o Options) http.Handler {
 			next.ServeHTTP(w, r)
 		}
 	})
+}
+
+// public calls need no token: whether the server is ready, and which CA to trust.
+func public(r *http.Request) bool {
+	return r.URL.Path == Prefix+"health" || r.URL.Path == Prefix+"ca.pem" && (r.Method == http.MethodGet || r.Method == http.MethodHead)
 }
 
 func bearer(r *http.Request, token string) bool {

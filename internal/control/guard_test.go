@@ -57,10 +57,11 @@ func TestPagesOfOtherOriginsChangeNothing(t *testing.T) {
 	require.Empty(t, got.header.Get("Access-Control-Allow-Origin"), "no other origin may read the answer")
 }
 
-func TestTheTokenIsAskedOfEveryCallButHealth(t *testing.T) {
+func TestTheTokenIsAskedOfEveryCallButHealthAndTheCA(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, func(o *mocksrv.Options) { o.ControlToken = "secret" })
 	a.call("GET /_mocksrv/health", request{}).is(http.StatusOK)
+	a.call("GET /_mocksrv/ca.pem", request{}).is(http.StatusOK)
 	for _, value := range []string{"", "secret", "Bearer", "Bearer ", "Bearer secre", "Bearer secrets", "bearer secret", "Basic c2VjcmV0"} {
 		got := a.call("GET /_mocksrv/v1/sims", request{header: map[string]string{"Authorization": value}}).is(http.StatusUnauthorized)
 		require.Equal(t, "Bearer", got.header.Get("WWW-Authenticate"))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -20,6 +21,10 @@ import (
 
 	"github.com/mocksrv/mocksrv"
 	"github.com/mocksrv/mocksrv/client"
+	"github.com/mocksrv/mocksrv/internal/control"
+	"github.com/mocksrv/mocksrv/internal/delivery"
+	"github.com/mocksrv/mocksrv/internal/engine"
+	"github.com/mocksrv/mocksrv/internal/stage"
 	"github.com/mocksrv/mocksrv/internal/strictjson"
 )
 
@@ -263,4 +268,10 @@ func documentedStatuses(op *openapi3.Operation) []string {
 	}
 	slices.Sort(all)
 	return all
+}
+
+// staged is the control API of an engine, with a stage of its own.
+func staged(e *engine.Engine, d *delivery.Dispatcher, o control.Options) *control.API {
+	st := stage.New(e, d, stage.NewReceivers(o.CA), slog.New(slog.DiscardHandler))
+	return control.New(e, d, st, o)
 }

@@ -28,7 +28,7 @@ func idleWorld(t *testing.T) (*engine.Engine, *control.API) {
 	}
 	e, err := engine.New(engine.Options{Providers: providers})
 	require.NoError(t, err)
-	api := control.New(e, delivery.New(e, delivery.Options{}), control.Options{Idle: 10 * time.Minute})
+	api := staged(e, delivery.New(e, delivery.Options{}), control.Options{Idle: 10 * time.Minute})
 	t.Cleanup(api.Close)
 	return e, api
 }

@@ -68,6 +68,9 @@ func (a *API) journalQuery(q url.Values) (journalQuery, error) {
 	if !slices.Contains(directions, j.direction) {
 		return j, invalid("direction", fmt.Sprintf("%q is no direction", shorten(j.direction)), directions...)
 	}
+	if err := a.checkJournalNames(j); err != nil {
+		return j, err
+	}
 	var err error
 	if j.status, err = number(q, "status", 0); err != nil {
 		return j, err
@@ -80,6 +83,24 @@ func (a *API) journalQuery(q url.Values) (journalQuery, error) {
 		return j, err
 	}
 	return j.since(q.Get("since"))
+}
+
+// checkJournalNames refuses an operation and a rule that no provider has, or not the one that is asked for.
+func (a *API) checkJournalNames(j journalQuery) error {
+	operations, rules := []string{}, []string{engine.RuleLimit, engine.RuleInternal}
+	for _, p := range a.engine.Providers() {
+		if j.sim != "" && j.sim != p.Name {
+			continue
+		}
+		operations = append(operations, p.Contract.OperationIDs()...)
+		for _, entry := range p.Contract.Ledger {
+			rules = append(rules, entry.ID)
+		}
+	}
+	if err := namesNothing("operation", j.operation, "operation", operations); err != nil {
+		return err
+	}
+	return namesNothing("rule", j.rule, "rule", rules)
 }
 
 // since is an exchange id, or an instant of the world clock.
@@ -139,7 +160,7 @@ func exchangeOf(x *engine.Exchange) client.Exchange {
 	out := client.Exchange{
 		ID: x.ID, At: x.At, Direction: string(x.Direction), Sim: x.Sim, Operation: x.Operation, DeliveryID: x.DeliveryID,
 		Method: x.Method, Path: valid(x.Path), Status: x.Status, Request: messageOf(x.Request.Header, x.Request.Body),
-		Response: messageOf(x.Response.Header, x.Response.Body), Took: x.Took.String(),
+		Response: messageOf(x.Response.Header, x.Response.Body), Rules: x.Rules, Fault: x.Fault, Took: x.Took.String(),
 	}
 	if x.Refusal != nil {
 		out.Refusal = &client.Refusal{

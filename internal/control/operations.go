@@ -9,18 +9,12 @@ import (
 	"github.com/mocksrv/mocksrv/client"
 	"github.com/mocksrv/mocksrv/internal/clock"
 	"github.com/mocksrv/mocksrv/internal/engine"
+	"github.com/mocksrv/mocksrv/internal/metrics"
 )
 
-func (a *API) metrics(c *call) (int, any, error) {
-	contentType, data, err := a.options.Metrics(c.Header.Get("Accept"))
-	if err != nil {
-		return 0, nil, err
-	}
-	return http.StatusOK, text{contentType: contentType, data: data}, nil
+func (a *API) metrics(*call) (int, any, error) {
+	return http.StatusOK, text{contentType: metrics.ContentType, data: a.options.Metrics()}, nil
 }
-
-// noMetrics is what a server has that keeps none.
-func noMetrics(string) (string, []byte, error) { return "text/plain; charset=utf-8", nil, nil }
 
 // Elsewhere answers calls at an address that is the providers' alone, because the control API has one of its own. Only
 // health is answered there, too.
@@ -87,6 +81,7 @@ func (a *API) end(s *engine.Sandbox) {
 	cancel()
 	_ = s.Clock.Stop(over) // no alarm fires, no timer keeps the sandbox; what is under way is not waited for
 	a.deliveries.Forget(s) // again, for those who waited while it went away
-	a.receivers.forget(s)
+	a.stage.End(s)
+	a.recordings.forget(s)
 	s.Feed.End()
 }

@@ -19,6 +19,7 @@ func parameters() map[string][]string {
 		"GET " + Prefix + "v1/sandboxes":             paging(),
 		"GET " + sandbox + "/webhooks":               paging("sim"),
 		"POST " + sandbox + "/webhooks/{id}/unblock": {"sim"},
+		"DELETE " + sandbox + "/rules":               {"name"},
 		"GET " + sandbox + "/deliveries":             recent("sim", "state", "webhook", "event", "type", "wait", "count"),
 		"GET " + sandbox + "/journal":                recent("sim", "operation", "direction", "rule", "status", "since"),
 		"GET " + sandbox + "/receivers":              paging(),

@@ -5,65 +5,18 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/mocksrv/mocksrv/client"
-	"github.com/mocksrv/mocksrv/internal/engine"
 	"github.com/mocksrv/mocksrv/internal/receiver"
 )
-
-// receivers keeps the scripted customer endpoints of each sandbox.
-type receivers struct {
-	ca        *receiver.CA
-	mu        sync.Mutex
-	bySandbox map[*engine.Sandbox]*receiver.Set
-}
-
-func newReceivers(ca *receiver.CA) *receivers {
-	return &receivers{ca: ca, bySandbox: map[*engine.Sandbox]*receiver.Set{}}
-}
-
-func (r *receivers) set(s *engine.Sandbox) *receiver.Set {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	set, ok := r.bySandbox[s]
-	if !ok {
-		set = receiver.NewSet(receiver.SetConfig{Now: s.Clock.Now, CA: r.ca})
-		r.bySandbox[s] = set
-	}
-	return set
-}
-
-// forget closes the receivers of a sandbox that is gone or was reset.
-func (r *receivers) forget(s *engine.Sandbox) {
-	r.mu.Lock()
-	set := r.bySandbox[s]
-	delete(r.bySandbox, s)
-	r.mu.Unlock()
-	if set != nil {
-		_ = set.Close() // nobody is left who could do anything about it
-	}
-}
-
-func (r *receivers) closeAll() {
-	r.mu.Lock()
-	sandboxes := make([]*engine.Sandbox, 0, len(r.bySandbox))
-	for s := range r.bySandbox {
-		sandboxes = append(sandboxes, s)
-	}
-	r.mu.Unlock()
-	for _, s := range sandboxes {
-		r.forget(s)
-	}
-}
 
 func (a *API) listReceivers(c *call) (int, any, error) {
 	p, err := readPage(c.URL.Query())
 	if err != nil {
 		return 0, nil, err
 	}
-	part, next, err := paged(p, a.receivers.set(c.sandbox).List(), (*receiver.Receiver).Name, everyOne)
+	part, next, err := paged(p, a.receivers.Set(c.sandbox).List(), (*receiver.Receiver).Name, everyOne)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -82,7 +35,7 @@ func (a *API) openReceiver(c *call) (int, any, error) {
 	if at, err := netip.ParseAddrPort(spec.Address); err == nil && !at.Addr().IsLoopback() {
 		return 0, nil, invalid("address", fmt.Sprintf("%s is not on the loopback interface; receivers open no port to others", spec.Address), "127.0.0.1:0")
 	}
-	r, err := a.receivers.set(c.sandbox).Open(spec)
+	r, err := a.receivers.Set(c.sandbox).Open(spec)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -91,7 +44,7 @@ func (a *API) openReceiver(c *call) (int, any, error) {
 
 // getReceiver answers a receiver with the requests that arrived; ?wait= waits until there are ?count= of them.
 func (a *API) getReceiver(c *call) (int, any, error) {
-	r, err := a.receivers.set(c.sandbox).Get(c.PathValue("receiver"))
+	r, err := a.receivers.Set(c.sandbox).Get(c.PathValue("receiver"))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -135,7 +88,7 @@ func awaitRequests(c *call, r *receiver.Receiver) error {
 }
 
 func (a *API) scriptReceiver(c *call) (int, any, error) {
-	r, err := a.receivers.set(c.sandbox).Get(c.PathValue("receiver"))
+	r, err := a.receivers.Set(c.sandbox).Get(c.PathValue("receiver"))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -150,7 +103,7 @@ func (a *API) scriptReceiver(c *call) (int, any, error) {
 }
 
 func (a *API) closeReceiver(c *call) (int, any, error) {
-	if err := a.receivers.set(c.sandbox).Delete(c.PathValue("receiver")); err != nil {
+	if err := a.receivers.Set(c.sandbox).Delete(c.PathValue("receiver")); err != nil {
 		return 0, nil, err
 	}
 	return http.StatusNoContent, nil, nil

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -15,6 +16,7 @@ import (
 	"github.com/mocksrv/mocksrv/internal/contract"
 	"github.com/mocksrv/mocksrv/internal/delivery"
 	"github.com/mocksrv/mocksrv/internal/engine"
+	"github.com/mocksrv/mocksrv/internal/stage"
 	"github.com/mocksrv/mocksrv/internal/strictjson"
 )
 
@@ -77,16 +79,22 @@ func (a *API) sandboxOf(c *call, s *engine.Sandbox) client.Sandbox {
 	if idle := s.Idle(); idle > 0 {
 		out.Idle = idle.String()
 	}
-	host := a.options.ProviderHost(c.Host)
+	out.Scenarios = s.Scenarios()
+	server := a.options.ProviderURL(c.Host, c.TLS != nil)
 	for _, p := range a.engine.Providers() {
-		base := BaseURL("http://"+host, s.Name, p.Name)
-		if c.TLS != nil {
-			base = BaseURL("https://"+host, s.Name, p.Name)
-		}
+		base := BaseURL(server, s.Name, p.Name)
 		credentials := s.Credentials(p.Name)
 		out.Sims[p.Name] = client.SandboxSim{BaseURL: base, Credentials: credentials, Curl: p.Curl(base, credentials)}
 	}
 	return out
+}
+
+// sameURL is the address of the control API itself.
+func sameURL(host string, secure bool) string {
+	if secure {
+		return "https://" + host
+	}
+	return "http://" + host
 }
 
 // BaseURL is where a provider of a sandbox is reached by path.
@@ -97,12 +105,18 @@ func BaseURL(server, sandbox, sim string) string {
 	return server + "/sandboxes/" + sandbox + "/" + sim
 }
 
+// maxOrigin is how long an origin may be, in bytes.
+const maxOrigin = 500
+
 func (a *API) createSandbox(c *call) (int, any, error) {
 	var body client.NewSandbox
 	if err := read(c, &body); err != nil {
 		return 0, nil, err
 	}
-	config := engine.SandboxConfig{Name: body.Name, Seed: a.options.Seed, Policies: body.Policies, Idle: a.options.Idle}
+	config := engine.SandboxConfig{Name: body.Name, Origin: body.Origin, Seed: a.options.Seed, Policies: body.Policies, Idle: a.options.Idle}
+	if len(body.Origin) > maxOrigin {
+		return 0, nil, invalid("origin", fmt.Sprintf("%d bytes are too many; at most %d", len(body.Origin), maxOrigin))
+	}
 	if body.Idle != "" {
 		idle, err := readIdle(body.Idle)
 		if err != nil {
@@ -123,8 +137,20 @@ func (a *API) createSandbox(c *call) (int, any, error) {
 	if err := a.checkPolicies(config.Policies); err != nil {
 		return 0, nil, err
 	}
+	sc, err := a.scenarioOf(body.Scenario)
+	if err != nil {
+		return 0, nil, err
+	}
+	if sc != nil {
+		if err := stage.Prepare(&config, sc, body.Seed != nil, len(body.Clock) > 0); err != nil {
+			return 0, nil, invalid("scenario", err.Error())
+		}
+	}
 	s, err := a.newSandbox(config)
 	if err != nil {
+		return 0, nil, err
+	}
+	if err := a.put(s, sc); err != nil {
 		return 0, nil, err
 	}
 	if s.Idle() > 0 {
@@ -271,10 +297,9 @@ func (a *API) deleteSandbox(c *call) (int, any, error) {
 }
 
 func (a *API) resetSandbox(c *call) (int, any, error) {
-	if err := c.sandbox.Reset(); err != nil {
+	if err := a.stage.Reset(c.sandbox); err != nil {
 		return 0, nil, err
 	}
-	a.receivers.forget(c.sandbox)
 	return http.StatusOK, a.sandboxOf(c, c.sandbox), nil
 }
 
@@ -291,15 +316,15 @@ func (a *API) setClock(c *call) (int, any, error) {
 	if err := read(c, &body); err != nil {
 		return 0, nil, err
 	}
-	current := c.sandbox.Clock.Setting()
-	if body.Now == nil {
-		current.Now = time.Time{} // keeps the present instant
-	}
-	setting, err := settingOf(current, "", body)
+	err := c.sandbox.Clock.Change(func(current clock.Setting) (clock.Setting, error) {
+		if body.Now == nil {
+			current.Now = time.Time{} // keeps the present instant
+		}
+		return settingOf(current, "", body)
+	})
 	if err != nil {
 		return 0, nil, err
 	}
-	c.sandbox.Clock.Set(setting)
 	c.sandbox.Feed.Publish(engine.NoteClock, nil)
 	return http.StatusOK, clockOf(c.sandbox.Clock.Setting()), nil
 }
@@ -360,11 +385,23 @@ func (a *API) advanceClock(c *call) (int, any, error) {
 	}
 	patient(c)
 	fired, err := a.deliveries.Collect(c.sandbox, move)
-	c.sandbox.Feed.Publish(engine.NoteClock, nil)
 	if err != nil {
-		return 0, nil, client.Problem{Title: "the advance ended early", Status: http.StatusUnprocessableEntity, Detail: err.Error()}
+		return 0, nil, client.Problem{
+			Title: "the advance ended early", Status: http.StatusUnprocessableEntity, Detail: endedEarly(err), Fired: FiredOf(fired),
+		}
 	}
 	return http.StatusOK, client.Advanced{Clock: clockOf(c.sandbox.Clock.Setting()), Fired: FiredOf(fired)}, nil
+}
+
+// endedEarly says why an advance did.
+func endedEarly(err error) string {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return "the time of the call was over; the clock stands where it got to, and the attempts made so far are under fired: advance again to go on"
+	case errors.Is(err, context.Canceled):
+		return "the call was ended, by its caller or because the server is stopping; the clock stands where it got to"
+	}
+	return err.Error()
 }
 
 func (a *API) mover(c *call, body client.Advance) (func() error, error) {

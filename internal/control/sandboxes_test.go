@@ -92,7 +92,7 @@ func newWorld(t *testing.T) *world {
 	e, err := engine.New(engine.Options{Providers: providers})
 	require.NoError(t, err)
 	d := delivery.New(e, delivery.Options{})
-	w := &world{T: t, engine: e, api: control.New(e, d, control.Options{})}
+	w := &world{T: t, engine: e, api: staged(e, d, control.Options{})}
 	t.Cleanup(func() {
 		d.Stop(context.Background())
 		w.api.Close()

@@ -2,13 +2,30 @@ package control
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/mocksrv/mocksrv/client"
+	"github.com/mocksrv/mocksrv/internal/clock"
 	"github.com/mocksrv/mocksrv/internal/engine"
 	"github.com/mocksrv/mocksrv/internal/strictjson"
 )
 
+// A snapshot may be large: what can be read must also be taken back.
+const (
+	snapshotFactor = 6               // bytes of JSON that a byte of the state takes at most: \u0000
+	snapshotTime   = 2 * time.Minute // for reading one
+)
+
+// readsLarge gives a call time for a body, and for what is made of it.
+func readsLarge(c *call) {
+	limits := http.NewResponseController(c.writer)
+	_ = limits.SetReadDeadline(clock.WallNow().Add(snapshotTime)) // there is none without a connection
+	_ = limits.SetWriteDeadline(time.Time{})
+	c.patient = true
+}
+
 func (a *API) getSnapshot(c *call) (int, any, error) {
+	readsLarge(c)
 	snap, err := c.sandbox.Snapshot()
 	return http.StatusOK, snap, err
 }
@@ -39,8 +56,10 @@ func (a *API) diffSnapshot(c *call) (int, any, error) {
 }
 
 func readSnapshot(c *call) (engine.Snapshot, error) {
+	readsLarge(c)
 	snap := engine.Snapshot{Version: -1}
-	if err := read(c, &snap); err != nil {
+	limit := max(MaxBody, snapshotFactor*int64(c.sandbox.Limits().Bytes))
+	if err := readUpTo(c, &snap, limit); err != nil {
 		return snap, err
 	}
 	if snap.Version == -1 {

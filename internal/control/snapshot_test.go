@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/mocksrv/mocksrv"
 	"github.com/mocksrv/mocksrv/client"
 	"github.com/mocksrv/mocksrv/internal/control"
 )
@@ -171,7 +172,7 @@ func TestBrokenSnapshotsChangeNothing(t *testing.T) {
 
 func TestSnapshotsThatAreTooLargeAreRefused(t *testing.T) {
 	t.Parallel()
-	a := newAPI(t)
+	a := newAPI(t, func(o *mocksrv.Options) { o.MaxSandboxBytes = 1 << 20 })
 	good := original(a)
 	large := func() io.Reader { // a good one, but for its size
 		return io.MultiReader(strings.NewReader(good), io.LimitReader(spaces{}, control.MaxBody))

@@ -307,9 +307,9 @@ func failing(t *testing.T) (*control.API, *safeBuffer) {
 	require.NoError(t, err)
 	d := delivery.New(e, delivery.Options{})
 	log := &safeBuffer{}
-	api := control.New(e, d, control.Options{
+	api := staged(e, d, control.Options{
 		Log:     slog.New(slog.NewTextHandler(log, nil)),
-		Metrics: func(string) (string, []byte, error) { panic("a defect") },
+		Metrics: func() []byte { panic("a defect") },
 	})
 	t.Cleanup(func() {
 		d.Stop(context.Background())

@@ -17,11 +17,32 @@ import (
 // maxMisses is how many of the closest misses an answer shows.
 const maxMisses = 3
 
-// candidate is one thing that may have been expected: an exchange or a delivery, as decoded JSON.
+// candidate is one thing that may have been expected: an exchange or a delivery.
 type candidate struct {
-	id    string
-	value map[string]any
-	rule  string // of the provider, when it refused
+	id      string
+	version string                // candidates of one id and version are the same
+	value   func() map[string]any // as decoded JSON
+	rule    string                // of the provider, when it refused
+}
+
+// compared remembers, for one verification that waits, what has been compared already: at each wake-up only what is new
+// is decoded.
+type compared map[comparison][]match.Difference
+
+// comparison is one expectation (its place in the order, else 0) against one candidate.
+type comparison struct {
+	want        int
+	id, version string
+}
+
+func (seen compared) compare(n int, want map[string]any, c candidate) []match.Difference {
+	key := comparison{want: n, id: c.id, version: c.version}
+	differences, known := seen[key]
+	if !known {
+		differences = match.Compare(want, c.value())
+		seen[key] = differences
+	}
+	return differences
 }
 
 // view is all candidates at one moment.
@@ -75,8 +96,11 @@ func exchangeCandidates(entries []*engine.Exchange, v client.Verification) []can
 }
 
 func exchangeCandidate(x *engine.Exchange) candidate {
-	out := candidate{id: fmt.Sprint(x.ID), value: plain(exchangeOf(x))}
-	decodeBodies(out.value)
+	out := candidate{id: fmt.Sprint(x.ID), value: func() map[string]any {
+		value := plain(exchangeOf(x))
+		decodeBodies(value)
+		return value
+	}}
 	if x.Refusal != nil {
 		out.rule = x.Refusal.Rule
 	}
@@ -107,15 +131,24 @@ func deliveryCandidates(deliveries []delivery.Delivery, v client.Verification) [
 		if v.Sim != "" && d.Sim != v.Sim {
 			continue
 		}
-		value := plain(deliveryOf(d))
-		attempts, _ := value["attempts"].([]any)
-		for _, attempt := range attempts {
-			object, _ := attempt.(map[string]any)
-			decodeBodies(object)
-		}
-		all = append(all, candidate{id: d.ID, value: value})
+		all = append(all, candidate{id: d.ID, version: versionOf(d), value: func() map[string]any { return deliveryValue(d) }})
 	}
 	return all
+}
+
+func deliveryValue(d delivery.Delivery) map[string]any {
+	value := plain(deliveryOf(d))
+	attempts, _ := value["attempts"].([]any)
+	for _, attempt := range attempts {
+		object, _ := attempt.(map[string]any)
+		decodeBodies(object)
+	}
+	return value
+}
+
+// versionOf tells the values of a delivery apart: whatever else changes, one of these does.
+func versionOf(d delivery.Delivery) string {
+	return fmt.Sprint(d.State, " ", d.Made(), " ", len(d.Attempts), " ", d.Turn, " ", d.NextAttemptAt.UnixNano(), " ", d.FinishedAt.UnixNano(), " ", d.URL, " ", d.Reason)
 }
 
 // plain is a value of the control API as decoded JSON.
@@ -153,12 +186,13 @@ func (a *API) verify(c *call, v client.Verification, look func() (view, error)) 
 		return 0, nil, err
 	}
 	defer cancel()
+	seen := compared{}
 	for {
 		now, err := look()
 		if err != nil {
 			return 0, nil, err
 		}
-		result := evaluate(v, now)
+		result := evaluate(v, now, seen)
 		settled := v.Count == nil || v.Count.Max == nil || !now.busy // what is on its way may be one too many
 		if result.Final || result.Pass && settled {
 			return http.StatusOK, result, nil
@@ -198,15 +232,18 @@ func checkVerification(c *call, v client.Verification) (context.Context, context
 }
 
 // evaluate says whether a view passes. It never takes "none" for an answer when something was dropped.
-func evaluate(v client.Verification, now view) client.Verified {
+func evaluate(v client.Verification, now view, seen compared) client.Verified {
 	if len(v.Order) > 0 {
-		return evaluateOrder(v, now)
+		return evaluateOrder(v, now, seen)
 	}
 	low, high := bounds(v)
 	result := client.Verified{Dropped: now.dropped, Matched: []string{}, Misses: []client.Miss{}}
 	for _, c := range now.all {
-		differences := match.Compare(v.Match, c.value)
-		if v.Match == nil || len(differences) == 0 {
+		var differences []match.Difference
+		if v.Match != nil {
+			differences = seen.compare(0, v.Match, c)
+		}
+		if len(differences) == 0 {
 			result.Matched = append(result.Matched, c.id)
 			continue
 		}
@@ -250,13 +287,14 @@ func reason(r client.Verified, low, high int) string {
 }
 
 // evaluateOrder wants one match for each expectation, in this order; others may stand between them.
-func evaluateOrder(v client.Verification, now view) client.Verified {
+func evaluateOrder(v client.Verification, now view, seen compared) client.Verified {
 	result := client.Verified{Dropped: now.dropped, Matched: []string{}, Misses: []client.Miss{}}
 	for _, c := range now.all {
 		if len(result.Matched) == len(v.Order) {
 			break
 		}
-		differences := match.Compare(v.Order[len(result.Matched)], c.value)
+		next := len(result.Matched)
+		differences := seen.compare(next, v.Order[next], c)
 		if len(differences) == 0 {
 			result.Matched = append(result.Matched, c.id)
 			result.Misses = nil

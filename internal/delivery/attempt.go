@@ -25,6 +25,7 @@ type prepared struct {
 	endpoint sims.Endpoint
 	policies sims.Policies
 	attempt  *sims.Attempt
+	tamper   tampering
 }
 
 // attempt makes one attempt of a delivery: read what it needs, sign, send. Only the first of these sees the state, and
@@ -43,7 +44,8 @@ func (d *Dispatcher) attempt(s *engine.Sandbox, st *state, p *engine.Provider, d
 	case ready == nil: // the webhook is gone or off
 		return outcome{record: func() { d.giveUp(s, p, due) }}
 	}
-	made := &Attempt{At: ready.attempt.Now}
+	ready.tamper = d.tamper(s, p, ready)
+	made := &Attempt{At: ready.attempt.Now, Rules: ready.tamper.rules}
 	started := clock.WallNow()
 	d.perform(st.life, p, ready, made)
 	took := clock.WallNow().Sub(started)
@@ -51,6 +53,7 @@ func (d *Dispatcher) attempt(s *engine.Sandbox, st *state, p *engine.Provider, d
 	return outcome{ok: made.Error == nil, record: func() {
 		if d.sender.base.Err() != nil || st.life.Err() == nil { // a sandbox that was reset knows nothing of it
 			d.settle(s, p, ready, made, took)
+			d.engine.Perform(s, ready.tamper.effects)
 		}
 	}}
 }
@@ -72,7 +75,7 @@ func (d *Dispatcher) prepare(s *engine.Sandbox, p *engine.Provider, due turn) (r
 		ready = &prepared{
 			delivery: current, endpoint: endpoint, policies: w.env.Policies,
 			attempt: &sims.Attempt{
-				DeliveryID: current.ID, Event: current.Event, Endpoint: endpoint, N: len(current.Attempts) + 1,
+				DeliveryID: current.ID, Event: current.Event, Endpoint: endpoint, N: current.Made() + 1,
 				Now: w.env.Now, Edge: w.env.Edge, Policies: w.env.Policies, Nonce: w.env.Derived("nonce", n),
 				Header: http.Header{"Content-Type": {current.ContentType}}, Body: current.Body,
 			},
@@ -109,18 +112,15 @@ func (d *Dispatcher) giveUp(s *engine.Sandbox, p *engine.Provider, due turn) {
 // perform signs and sends, and fills in what happened.
 func (d *Dispatcher) perform(ctx context.Context, p *engine.Provider, ready *prepared, made *Attempt) {
 	a := ready.attempt
-	made.Signed = Signed{Turn: ready.delivery.Turn, EdgeAt: a.Edge, Endpoint: ready.endpoint}
-	if ready.repeats() {
-		last := ready.delivery.Attempts[len(ready.delivery.Attempts)-1]
-		a.Header, made.Signature, made.Signed = last.Request.Header.Clone(), last.Signature, last.Signed
-	} else if err := sign(p, a, made); err != nil {
-		made.Error = &AttemptError{Class: ClassRequest, Detail: err.Error()}
-	}
+	ready.authenticate(p, made)
 	if a.Header.Get("User-Agent") == "" {
 		a.SetHeader("User-Agent", d.userAgent)
 	}
 	ready.delivery.Trace.pass(a.Header)
 	made.Request = Request{Method: http.MethodPost, URL: ready.endpoint.URL, Header: a.Header, Body: a.Body}
+	if ready.tamper.fail != "" {
+		made.Error = &AttemptError{Class: ClassFault, Detail: "not sent: " + ready.tamper.fail}
+	}
 	if made.Error != nil {
 		return
 	}
@@ -133,10 +133,34 @@ func (d *Dispatcher) perform(ctx context.Context, p *engine.Provider, ready *pre
 	}
 }
 
+// authenticate signs an attempt: anew, or as the one before was signed.
+func (r *prepared) authenticate(p *engine.Provider, made *Attempt) {
+	a := r.attempt
+	made.Tampered = r.tamper.signs()
+	made.Signed = Signed{Turn: r.delivery.Turn, EdgeAt: a.Edge.Add(-r.tamper.stale), Endpoint: r.endpoint}
+	if repeated, ok := r.repeats(); ok && !made.Tampered {
+		if !repeated.Tampered {
+			a.Header, made.Signature, made.Signed = repeated.Request.Header.Clone(), repeated.Signature, repeated.Signed
+			r.tamper.finish(a, made.Signature)
+			return
+		}
+		a.Edge, made.Signed.EdgeAt = repeated.Signed.EdgeAt, repeated.Signed.EdgeAt
+	}
+	r.tamper.prepare(a)
+	if err := sign(p, a, made); err != nil {
+		made.Error = &AttemptError{Class: ClassRequest, Detail: err.Error()}
+	}
+	r.tamper.finish(a, made.Signature)
+}
+
 // repeats: the attempt is sent as the one before was, because the provider does not sign anew and the webhook has not
 // moved.
-func (r *prepared) repeats() bool {
-	return len(r.delivery.Attempts) > 0 && !r.policies.Bool(sims.PolicyResign) && r.delivery.URL == r.endpoint.URL
+func (r *prepared) repeats() (before Attempt, ok bool) {
+	n := len(r.delivery.Attempts)
+	if n == 0 || r.policies.Bool(sims.PolicyResign) || r.delivery.URL != r.endpoint.URL {
+		return Attempt{}, false
+	}
+	return r.delivery.unpacked(r.delivery.Attempts[n-1]), true
 }
 
 func sign(p *engine.Provider, a *sims.Attempt, made *Attempt) (err error) {
@@ -181,8 +205,8 @@ func (d *Dispatcher) settle(s *engine.Sandbox, p *engine.Provider, ready *prepar
 		if !ok {
 			return // forgotten meanwhile: the journal has it
 		}
-		made.N = len(current.Attempts) + 1
-		current.Attempts = append(slices.Clip(current.Attempts), *made) // in a slice of its own
+		made.N = current.Made() + 1
+		current = current.add(*made, w.full())
 		current.URL = made.Request.URL
 		if made.stopped() { // says nothing of the receiver: the delivery waits as before
 			w.put(current, ready.endpoint)
@@ -258,7 +282,13 @@ func (w *writer) score(d Delivery, made *Attempt) {
 	if !after.Blocked || before.Blocked {
 		return
 	}
-	for _, waiting := range table(w.tx).All(webhookKey(w.p.Name, d.WebhookID) + "/" + string(Pending)) {
+	w.blocked = true
+	w.park(d.WebhookID)
+}
+
+// park does with what waits for a webhook what the provider does while it is blocked.
+func (w *writer) park(webhookID string) {
+	for _, waiting := range table(w.tx).All(webhookKey(w.p.Name, webhookID) + "/" + string(Pending)) {
 		endpoint, _ := w.endpoint(waiting)
 		w.put(w.whileBlocked(waiting), endpoint)
 	}
@@ -276,6 +306,9 @@ func (d *Dispatcher) update(s *engine.Sandbox, p *engine.Provider, change func(*
 		return
 	}
 	d.schedule(s, w.changed)
+	if w.blocked {
+		s.Feed.Publish(engine.NoteWebhooks, p.Name)
+	}
 }
 
 func (d *Dispatcher) collect(s *engine.Sandbox, delivery Delivery, made *Attempt) {
@@ -302,7 +335,10 @@ func (d *Dispatcher) journal(s *engine.Sandbox, p *engine.Provider, ready *prepa
 		At: made.At, Sim: p.Name, Direction: engine.Outbound, DeliveryID: ready.delivery.ID,
 		Method: made.Request.Method, Path: made.Request.URL,
 		Request: engine.Message{Header: made.Request.Header, Body: made.Request.Body}, Status: made.Status,
-		Response: engine.Message{Header: made.Response.Header, Body: made.Response.Body}, Took: took,
+		Response: engine.Message{Header: made.Response.Header, Body: made.Response.Body}, Rules: made.Rules, Took: took,
+	}
+	if made.Error != nil && made.Error.Class == ClassFault {
+		x.Fault = made.Error.Detail
 	}
 	s.Journal.Append(x)
 	s.Feed.Publish(engine.NoteExchange, x.ID)

@@ -37,21 +37,41 @@ type Finding struct {
 // Compare says why a receiver's signature differs from the one that was sent with an attempt (the last one when n is
 // 0): it signs again with one thing changed at a time, until the receiver's value comes out.
 func (d *Dispatcher) Compare(s *engine.Sandbox, id string, n int, c Claim) ([]Finding, error) {
+	cmp, err := d.comparison(s, id, n, c)
+	if err != nil {
+		return nil, err
+	}
+	return cmp.findings(), nil
+}
+
+// Valid reports whether what an attempt sent (the last one when n is 0) verifies now: the signature in its header fits its
+// body under the webhook's present key. What is not signed does not.
+func (d *Dispatcher) Valid(s *engine.Sandbox, id string, n int) (bool, error) {
+	cmp, err := d.comparison(s, id, n, Claim{})
+	if err != nil {
+		return false, err
+	}
+	return cmp.valid(), nil
+}
+
+func (d *Dispatcher) comparison(s *engine.Sandbox, id string, n int, c Claim) (*comparison, error) {
 	delivery, err := d.Get(s, id)
 	if err != nil {
 		return nil, err
 	}
 	if n == 0 {
-		n = len(delivery.Attempts)
+		n = delivery.Made()
 	}
-	if n < 1 || n > len(delivery.Attempts) {
-		return nil, fmt.Errorf("%w: delivery %s has %d attempts, attempt %d was asked for", ErrUnknownDelivery, id, len(delivery.Attempts), n)
+	sent, ok := delivery.Attempt(n)
+	if !ok {
+		return nil, fmt.Errorf("%w: delivery %s has %d attempts, of which %d are kept; attempt %d was asked for",
+			ErrUnknownDelivery, id, delivery.Made(), len(delivery.Attempts), n)
 	}
 	p, ok := d.engine.Provider(delivery.Sim)
 	if !ok {
 		return nil, fmt.Errorf("%w: %q", ErrUnknownSim, delivery.Sim)
 	}
-	cmp := &comparison{p: p, sent: delivery.Attempts[n-1], claim: c}
+	cmp := &comparison{p: p, sent: sent, claim: c}
 	err = s.View(func(tx store.Tx) error {
 		w := &writer{tx: tx, env: s.Env(p, tx), p: p}
 		signed := cmp.sent.Signed
@@ -60,14 +80,13 @@ func (d *Dispatcher) Compare(s *engine.Sandbox, id string, n int, c Claim) ([]Fi
 			Policies: w.env.Policies, Nonce: w.env.Derived("nonce", nonceOf(delivery.Seq, signed.Turn)), Body: cmp.sent.Request.Body,
 		}
 		if now, ok := p.Delivery.Endpoint(w.env, delivery.WebhookID); ok {
-			cmp.present = now.Keys
+			if cmp.present = now.Keys; cmp.present == nil { // a provider that signs with one key for all has none here
+				cmp.present = map[string]string{}
+			}
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return cmp.findings(), nil
+	return cmp, err
 }
 
 type comparison struct {
@@ -77,6 +96,22 @@ type comparison struct {
 	base  sims.Attempt
 
 	present map[string]string // the webhook's keys as they are now
+}
+
+// valid signs again with the present key, and looks for the result in the header that was sent.
+func (c *comparison) valid() bool {
+	a := c.base
+	a.Endpoint.Keys, a.Header = c.present, http.Header{}
+	again, err := c.p.Delivery.Sign(&a)
+	if err != nil || again.Value == "" || c.present == nil {
+		return false
+	}
+	for name, values := range c.sent.Request.Header {
+		if strings.EqualFold(name, again.Header) {
+			return slices.Equal(values, a.Header[again.Header]) || slices.Equal(values, a.Header.Values(again.Header))
+		}
+	}
+	return false
 }
 
 func (c *comparison) findings() []Finding {

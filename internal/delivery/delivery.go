@@ -44,8 +44,12 @@ type Delivery struct {
 	InOrder       bool           `json:"in_order,omitzero"` // its next attempt waits for those before it: it was held back with others
 	Tries         int            `json:"tries"`             // attempts since the schedule started (anew)
 	Trace         Trace          `json:"trace,omitzero"`
-	Turn          int            `json:"turn"` // how often it was made due: an attempt of an earlier turn only reports
+	Rules         []string       `json:"rules,omitempty"`  // the scripted rules that fired when it was made
+	HeldBy        string         `json:"held_by,omitzero"` // the rule that holds it; "": it waits for its webhook
+	Depth         int            `json:"depth,omitzero"`   // how many effects of rules led to its event
+	Turn          int            `json:"turn"`             // how often it was made due: an attempt of an earlier turn only reports
 	Attempts      []Attempt      `json:"attempts"`
+	Omitted       int            `json:"omitted,omitzero"` // attempts in the middle of those, which are not kept
 }
 
 // Attempt is one HTTP request of a delivery and what came of it.
@@ -59,6 +63,11 @@ type Attempt struct {
 	Error     *AttemptError  `json:"error,omitzero"`  // nil: delivered
 	Response  Response       `json:"response"`
 	TookNanos int64          `json:"took_nanos"`
+	Rules     []string       `json:"rules,omitempty"`   // the scripted rules that fired
+	Tampered  bool           `json:"tampered,omitzero"` // they made it be signed otherwise than it would have been
+
+	SameBody     bool `json:"same_body,omitzero"`      // the request's body is the delivery's, and is not kept twice
+	BodySignedAt int  `json:"body_signed_at,omitzero"` // 1 + where that body was in the string to sign; 0: it is as it was
 }
 
 // Took is how long the attempt took on the world clock: nothing, where that is frozen. The journal has the real time.
@@ -162,7 +171,7 @@ func (d Delivery) due(at time.Time, reason string) Delivery {
 // record is the delivery as the provider's own bookkeeping sees it.
 func (d Delivery) record(endpoint sims.Endpoint) sims.DeliveryRecord {
 	r := sims.DeliveryRecord{
-		ID: d.ID, Event: d.Event, Endpoint: endpoint, State: string(d.State), Attempts: len(d.Attempts),
+		ID: d.ID, Event: d.Event, Endpoint: endpoint, State: string(d.State), Attempts: d.Made(),
 		FirstAt: d.CreatedAt,
 	}
 	if n := len(d.Attempts); n > 0 {

@@ -52,12 +52,21 @@ func (d dialer) secure(detached context.Context, network, address string) (net.C
 		return nil, err
 	}
 	host, _, _ := net.SplitHostPort(address) // the dialer took it
+	secured, err := d.handshake(ctx, c, host)
+	if err != nil {
+		return nil, err
+	}
+	return &conn{Conn: secured}, nil
+}
+
+// handshake makes a connection a secure one, or closes it.
+func (d dialer) handshake(ctx context.Context, c net.Conn, host string) (net.Conn, error) {
 	secured := tls.Client(c, &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12, RootCAs: d.roots()})
 	if err := secured.HandshakeContext(ctx); err != nil {
 		_ = c.Close()
 		return nil, handshakeError{err}
 	}
-	return &conn{Conn: secured}, nil
+	return secured, nil
 }
 
 // handshakeError is what kept a connection from becoming a secure one.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -16,6 +17,7 @@ import (
 	"github.com/mocksrv/mocksrv/internal/clock"
 	"github.com/mocksrv/mocksrv/internal/engine"
 	"github.com/mocksrv/mocksrv/internal/store"
+	"github.com/mocksrv/mocksrv/script"
 	"github.com/mocksrv/mocksrv/sims"
 )
 
@@ -45,6 +47,8 @@ var (
 type Options struct {
 	AllowPublic bool // deliver to public addresses, too
 	UserAgent   string
+	// Own is where the control API of this server listens, which is never called. Nil: nowhere.
+	Own func() []netip.AddrPort
 	// Observe is told of every attempt, when it is in the journal.
 	Observe func(*engine.Sandbox, *engine.Exchange, Attempt)
 	Trust   *x509.Certificate // an authority to trust beside those of this machine
@@ -180,10 +184,14 @@ func (d *Dispatcher) Check(tx store.Tx) error {
 	return nil
 }
 
-// Resume sets the alarms of every pending delivery, after a sandbox was restored.
+// Resume sets the alarms of every pending delivery, after a sandbox was restored. What was read from the snapshot is
+// decoded here once, not again at every look.
 func (d *Dispatcher) Resume(s *engine.Sandbox) error {
 	var pending []Delivery
-	err := s.View(func(tx store.Tx) error {
+	err := s.Update(func(tx store.Tx) error {
+		for _, delivery := range table(tx).All("") {
+			table(tx).Put(delivery.ID, delivery)
+		}
 		pending = table(tx).All(string(Pending))
 		return nil
 	})
@@ -230,6 +238,7 @@ type turn struct {
 	at      time.Time
 	sim     string
 	webhook string
+	event   string // type
 	ordered bool
 }
 
@@ -242,7 +251,7 @@ func turnsOf(s *engine.Sandbox, changed []Delivery) []turn {
 			now, ok := deliveries.Get(changed[i].ID)
 			turns[i] = turn{
 				id: changed[i].ID, pending: ok && now.State == Pending, turn: now.Turn, at: now.NextAttemptAt,
-				sim: now.Sim, webhook: now.WebhookID, ordered: now.InOrder,
+				sim: now.Sim, webhook: now.WebhookID, event: now.Event.Type, ordered: now.InOrder,
 			}
 		}
 		return nil
@@ -259,6 +268,9 @@ func (d *Dispatcher) setAlarm(s *engine.Sandbox, st *state, due turn) {
 		return
 	}
 	key := laneKey{sandbox: st, webhook: webhookKey(due.sim, due.webhook)}
+	if s.Clock.IsFrozen() && len(s.Rules().At(script.OnAttempt, due.sim, due.event)) > 0 {
+		key.webhook, due.ordered = "", true // which attempts a rule counts must not be luck
+	}
 	id := s.Clock.At(due.at, func(done func(func())) {
 		d.lanes.add(key, work{ordered: p.Delivery.Ordered || due.ordered, do: func() (bool, <-chan struct{}) {
 			outcome := d.attempt(s, st, p, due)
@@ -310,8 +322,10 @@ type writer struct {
 	env     *sims.Env
 	p       *engine.Provider
 	changed []Delivery
+	blocked bool // a webhook was
 
-	trace     Trace // of what is created
+	cause     Cause           // of what is created
+	effects   []engine.Effect // of rules, for after the transaction
 	s         *engine.Sandbox
 	providers func(name string) (*engine.Provider, bool)
 }
@@ -332,7 +346,7 @@ func (w *writer) put(d Delivery, endpoint sims.Endpoint) {
 
 // trim forgets the oldest final deliveries over the limit.
 func (w *writer) trim() {
-	for table(w.tx).Count(finishedKey) > MaxFinished {
+	for w.tooMany() {
 		id := w.tx.IDs(tableName, finishedKey, 0, 1)[0]
 		oldest, _ := table(w.tx).Get(id)
 		table(w.tx).Delete(id)
@@ -390,7 +404,7 @@ func (w *writer) reconsider(webhookID string) {
 			w.put(d.with(Dropped, "the webhook is gone", w.env.Now), endpoint)
 		case endpoint.Inactive != "":
 			w.put(inactive(d, endpoint, w.env.Now), endpoint)
-		case d.State == Held && !w.health(webhookID).Blocked:
+		case d.State == Held && d.HeldBy == "" && !w.health(webhookID).Blocked:
 			d.InOrder = true
 			w.put(d.due(w.env.Now, "released"), endpoint)
 		}
@@ -424,6 +438,12 @@ func (w *writer) whileBlocked(d Delivery) Delivery {
 
 // List returns the deliveries of a sandbox in creation order, and how many final ones were forgotten.
 func (d *Dispatcher) List(s *engine.Sandbox) (all []Delivery, forgotten uint64, changed <-chan struct{}, err error) {
+	all, forgotten, changed, err = d.list(s)
+	return shown(all), forgotten, changed, err
+}
+
+// list returns the deliveries as they are stored.
+func (d *Dispatcher) list(s *engine.Sandbox) (all []Delivery, forgotten uint64, changed <-chan struct{}, err error) {
 	changed = d.state(s).watch()
 	err = s.View(func(tx store.Tx) error {
 		all, forgotten = table(tx).All(""), countOf(tx)
@@ -441,20 +461,20 @@ func (d *Dispatcher) Get(s *engine.Sandbox, id string) (found Delivery, err erro
 		}
 		return nil
 	})
-	return found, err
+	return found.shown(), err
 }
 
 // Wait returns the deliveries as soon as done accepts them, or when ctx ends.
 func (d *Dispatcher) Wait(ctx context.Context, s *engine.Sandbox, done func([]Delivery) bool) ([]Delivery, error) {
 	for {
-		all, _, changed, err := d.List(s)
+		all, _, changed, err := d.list(s)
 		if err != nil || done(all) {
-			return all, err
+			return shown(all), err
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return all, fmt.Errorf("waited in vain: %w", ctx.Err())
+			return shown(all), fmt.Errorf("waited in vain: %w", ctx.Err())
 		}
 	}
 }
@@ -489,7 +509,7 @@ func (d *Dispatcher) Unblock(s *engine.Sandbox, p *engine.Provider, webhookID st
 	err := s.Update(func(tx store.Tx) error {
 		w = d.writer(s, p, tx)
 		if _, ok := p.Delivery.Endpoint(w.env, webhookID); !ok {
-			return fmt.Errorf("%w: %s %q", ErrUnknownWebhook, p.Name, webhookID)
+			return unknownWebhook(p, webhookID)
 		}
 		h := w.health(webhookID)
 		sims.HealthTable(w.env.Tx).Put(webhookID, sims.Health{})
@@ -503,13 +523,18 @@ func (d *Dispatcher) Unblock(s *engine.Sandbox, p *engine.Provider, webhookID st
 		return 0, err
 	}
 	d.schedule(s, w.changed)
+	s.Feed.Publish(engine.NoteWebhooks, p.Name)
 	return len(w.changed), nil
+}
+
+func unknownWebhook(p *engine.Provider, id string) error {
+	return fmt.Errorf("%w: %s %q", ErrUnknownWebhook, p.Name, id)
 }
 
 // missed returns what a webhook did not get because of its block, in the order of the events.
 func (w *writer) missed(webhookID string, h sims.Health) []Delivery {
 	key := webhookKey(w.p.Name, webhookID)
-	missed := table(w.tx).All(key + "/" + string(Held))
+	missed := slices.DeleteFunc(table(w.tx).All(key+"/"+string(Held)), func(d Delivery) bool { return d.HeldBy != "" })
 	if h.Blocked && w.env.Policies.Enum(sims.PolicyWhileBlocked) != "drop" {
 		for _, d := range table(w.tx).All(key + "/" + string(Failed)) {
 			if !d.FinishedAt.Before(h.ErrorFirstAt) {
@@ -530,6 +555,7 @@ func (d *Dispatcher) Collect(s *engine.Sandbox, move func() error) ([]Fired, err
 	st.moving++
 	st.mu.Unlock()
 	err := move()
+	s.Feed.Publish(engine.NoteClock, nil)
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.moving--

@@ -17,7 +17,7 @@ import (
 type EventRequest struct {
 	Sim         string         `json:"sim"`
 	Type        string         `json:"type"`
-	Account     string         `json:"account,omitempty"`     // "": the account of the ready-made credentials
+	Account     string         `json:"account,omitempty"`     // by its name or the sim's word; "": that of the ready-made credentials
 	Environment string         `json:"environment,omitempty"` // the provider's word; "": the provider's default
 	Data        map[string]any `json:"data,omitempty"`        // merged into the payload, member by member
 	Payload     map[string]any `json:"payload,omitempty"`     // replaces the payload
@@ -25,25 +25,27 @@ type EventRequest struct {
 
 // Emit makes an event happen: one delivery for every webhook that matches. The first attempts start at once.
 func (d *Dispatcher) Emit(s *engine.Sandbox, r EventRequest) (sims.Event, []Delivery, error) {
-	return d.EmitTraced(s, r, Trace{})
+	return d.EmitFor(s, r, Cause{})
 }
 
-// EmitTraced is Emit in a trace context, which the attempts pass on.
-func (d *Dispatcher) EmitTraced(s *engine.Sandbox, r EventRequest, trace Trace) (sims.Event, []Delivery, error) {
+// EmitFor is Emit for a cause: a trace context, which the attempts pass on, or an effect of a rule.
+func (d *Dispatcher) EmitFor(s *engine.Sandbox, r EventRequest, cause Cause) (sims.Event, []Delivery, error) {
 	p, eventType, err := d.resolve(r)
 	if err != nil {
 		return sims.Event{}, nil, err
 	}
 	var event sims.Event
 	var w *writer
+	account := s.OwnerOf(r.Account, p.Name)
 	err = s.Update(func(tx store.Tx) error {
 		w = d.writer(s, p, tx)
-		w.trace = trace
+		w.cause = cause
 		seed := w.env.NewID("event")
 		event = sims.Event{
-			ID: "evt_" + seed.Alphanumeric(24), Type: eventType.Type, Group: eventType.Group, Account: r.Account,
+			ID: "evt_" + seed.Alphanumeric(24), Type: eventType.Type, Group: eventType.Group, Account: account,
 			Environment: r.Environment, At: w.env.Now, Seed: seed,
 		}
+		w.happens(event)
 		for _, webhookID := range p.Delivery.Targets(w.env, event) {
 			if err := w.create(event, eventType, webhookID, r); err != nil {
 				return err
@@ -55,6 +57,7 @@ func (d *Dispatcher) EmitTraced(s *engine.Sandbox, r EventRequest, trace Trace) 
 		return sims.Event{}, nil, err
 	}
 	d.schedule(s, w.changed)
+	d.engine.Perform(s, w.effects)
 	return event, w.changed, nil
 }
 
@@ -94,27 +97,53 @@ func (w *writer) create(event sims.Event, eventType sims.EventType, webhookID st
 		return err
 	}
 	w.known(webhookID)
-	seq := w.tx.Next("delivery")
-	d := Delivery{
-		ID: "dlv_" + w.env.Derived("delivery", seq).Alphanumeric(24), Seq: seq, Sim: w.p.Name, WebhookID: webhookID,
-		Event: event, URL: endpoint.URL, CreatedAt: w.env.Now, Trace: w.trace, Attempts: []Attempt{},
+	w.seeKeys(endpoint)
+	source := sims.Source{Env: w.env, Event: event, Endpoint: endpoint, Fields: eventType.Fields, Fake: sims.Fake(event.Seed)}
+	payload, err := override(w.p.Delivery.Payload(source), r)
+	if err != nil {
+		return err
 	}
-	var err error
-	if d.Body, d.ContentType, err = w.body(event, eventType, endpoint, r); err != nil {
+	want := w.wishes(event, endpoint, payload)
+	for _, change := range want.payload {
+		if payload, err = override(payload, EventRequest{Data: change}); err != nil {
+			return err
+		}
+	}
+	d := Delivery{
+		Sim: w.p.Name, WebhookID: webhookID, Event: event, URL: endpoint.URL, CreatedAt: w.env.Now, Trace: w.cause.Trace,
+		Depth: w.cause.Depth, Rules: want.rules, Attempts: []Attempt{},
+	}
+	if d.Body, d.ContentType, err = w.body(source, payload); err != nil {
 		return err
 	}
 	if w.env.Policies.Enum(sims.PolicyBind) == "event" {
 		d.Bound = &endpoint
 	}
+	for range 1 + want.duplicate {
+		if err := w.make(d, endpoint, want); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// make numbers and stores a delivery: due now, unless webhook or rules say otherwise.
+func (w *writer) make(d Delivery, endpoint sims.Endpoint, want wish) error {
+	d.Seq = w.tx.Next("delivery")
+	d.ID = "dlv_" + w.env.Derived("delivery", d.Seq).Alphanumeric(24)
+	ready := false
 	switch {
 	case endpoint.Inactive != "":
 		d = inactive(d, endpoint, w.env.Now)
-	case w.health(webhookID).Blocked:
+	case w.health(d.WebhookID).Blocked:
 		d = w.whileBlocked(d)
 	default:
-		d = d.due(w.env.Now, "first attempt")
+		d, ready = d.due(w.env.Now, "first attempt"), true
 	}
-	w.put(d, endpoint)
+	w.put(w.grant(d, want, ready), endpoint)
+	if err := w.roomy(); err != nil {
+		return fmt.Errorf("%w: %w", ErrBacklog, err)
+	}
 	return nil
 }
 
@@ -139,13 +168,8 @@ func (w *writer) room(webhookID string) error {
 	return nil
 }
 
-// body builds what is sent: the provider's payload with the caller's changes, wrapped and encoded as the provider does.
-func (w *writer) body(event sims.Event, t sims.EventType, endpoint sims.Endpoint, r EventRequest) ([]byte, string, error) {
-	source := sims.Source{Env: w.env, Event: event, Endpoint: endpoint, Fields: t.Fields, Fake: sims.Fake(event.Seed)}
-	payload, err := override(w.p.Delivery.Payload(source), r)
-	if err != nil {
-		return nil, "", err
-	}
+// body builds what is sent: the payload, wrapped and encoded as the provider does.
+func (w *writer) body(source sims.Source, payload sims.Object) ([]byte, string, error) {
 	var document any = payload
 	if w.p.Delivery.Document != nil {
 		document = w.p.Delivery.Document(payload)
@@ -167,7 +191,7 @@ func (w *writer) body(event sims.Event, t sims.EventType, endpoint sims.Endpoint
 // override puts what the caller asked for into a payload.
 func override(payload sims.Object, r EventRequest) (sims.Object, error) {
 	if r.Payload != nil {
-		payload = merge(nil, r.Payload)
+		payload = sims.Object(nil).Merge(r.Payload)
 	}
 	if len(r.Data) == 0 {
 		return payload, nil
@@ -176,31 +200,5 @@ func override(payload sims.Object, r EventRequest) (sims.Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	return merge(plain, r.Data), nil
-}
-
-// merge puts the caller's members into a payload: in place where a member exists (objects are merged in turn), at the
-// end otherwise, in alphabetical order.
-func merge(object sims.Object, data map[string]any) sims.Object {
-	merged := slices.Clone(object)
-	for i, m := range merged {
-		change, ok := data[m.Name]
-		if !ok {
-			continue
-		}
-		inner, isObject := m.Value.(sims.Object)
-		changes, isMap := change.(map[string]any)
-		if isObject && isMap {
-			change = merge(inner, changes)
-		}
-		merged[i].Value = change
-	}
-	var added sims.Object
-	for name, value := range data {
-		if _, exists := object.Get(name); !exists {
-			added = append(added, sims.Member{Name: name, Value: value})
-		}
-	}
-	slices.SortFunc(added, func(a, b sims.Member) int { return cmp.Compare(a.Name, b.Name) })
-	return append(merged, added...)
+	return plain.Merge(r.Data), nil
 }

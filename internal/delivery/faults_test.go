@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/mocksrv/mocksrv/internal/authority"
 	"github.com/mocksrv/mocksrv/internal/delivery"
 	"github.com/mocksrv/mocksrv/internal/receiver"
 	"github.com/mocksrv/mocksrv/sims/signedsub"
@@ -159,7 +160,7 @@ func TestFaultsBeforeAnyAnswer(t *testing.T) {
 
 func TestFaultsOfTLS(t *testing.T) {
 	t.Parallel()
-	ca, err := receiver.NewCA()
+	ca, err := authority.New()
 	require.NoError(t, err)
 	for kind, want := range map[receiver.TLS]fault{
 		receiver.Trusted:      {status: 200},

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/mocksrv/mocksrv/internal/authority"
 	"github.com/mocksrv/mocksrv/internal/clock"
 	"github.com/mocksrv/mocksrv/internal/delivery"
 	"github.com/mocksrv/mocksrv/internal/engine"
@@ -130,7 +131,7 @@ func played(w *simtest.World, replies ...receiver.Reply) *receiver.Receiver {
 	return playedAs(w, receiver.Spec{Script: receiver.Script{Replies: replies}}, nil)
 }
 
-func playedAs(w *simtest.World, spec receiver.Spec, ca *receiver.CA) *receiver.Receiver {
+func playedAs(w *simtest.World, spec receiver.Spec, ca *authority.CA) *receiver.Receiver {
 	w.T.Helper()
 	r, err := receiver.Open(receiver.Config{Spec: spec, Now: w.Sandbox.Clock.Now, CA: ca})
 	require.NoError(w.T, err)

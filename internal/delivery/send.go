@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -29,16 +30,17 @@ const (
 // sender makes HTTP requests: no redirects, no proxy from the environment, no compression, only to addresses that may
 // be called.
 type sender struct {
+	dial      dialer
 	transport *http.Transport
 	base      context.Context //nolint:containedctx // ends every attempt when the server stops
 	stop      context.CancelFunc
 }
 
 func newSender(o Options) *sender {
-	dial := dialer{Dialer: net.Dialer{Control: guard{allowPublic: o.AllowPublic}.control}, roots: trusted(o.Trust)}
+	dial := dialer{Dialer: net.Dialer{Control: guard{allowPublic: o.AllowPublic, own: o.Own}.control}, roots: trusted(o.Trust)}
 	base, stop := context.WithCancel(context.Background())
 	return &sender{
-		base: base, stop: stop,
+		dial: dial, base: base, stop: stop,
 		transport: &http.Transport{
 			DialContext: dial.plain, DialTLSContext: dial.secure, DisableCompression: true, MaxIdleConns: maxIdle,
 			MaxIdleConnsPerHost: maxIdle, IdleConnTimeout: 2 * time.Second, MaxResponseHeaderBytes: maxAnswerHead,
@@ -169,7 +171,10 @@ func classify(ctx, base context.Context, err error, timeout time.Duration) *Atte
 }
 
 // guard decides, after DNS and at the moment of connecting, which addresses may be called.
-type guard struct{ allowPublic bool }
+type guard struct {
+	allowPublic bool
+	own         func() []netip.AddrPort // where the control API listens; nil: nowhere
+}
 
 type forbiddenError struct{ address, why string }
 
@@ -185,7 +190,37 @@ func (g guard) control(_, address string, _ syscall.RawConn) error {
 	if why := g.forbids(ap.Addr().Unmap()); why != "" {
 		return forbiddenError{address: ap.Addr().String(), why: why}
 	}
+	if g.calls(ap) {
+		return forbiddenError{address: ap.String(), why: "this server's own, where the control API listens: a webhook must not drive it. Give the webhook another address, or the control API its own with --control-listen"}
+	}
 	return nil
+}
+
+// calls: an address is one at which the control API of this server listens.
+func (g guard) calls(to netip.AddrPort) bool {
+	if g.own == nil {
+		return false
+	}
+	ip := to.Addr().Unmap().WithZone("")
+	return slices.ContainsFunc(g.own(), func(own netip.AddrPort) bool {
+		switch at := own.Addr().Unmap().WithZone(""); {
+		case own.Port() != to.Port():
+			return false
+		case at.IsUnspecified():
+			return ip.IsLoopback() || ofThisMachine(ip)
+		default:
+			return at == ip
+		}
+	})
+}
+
+// ofThisMachine: an interface has the address. When that cannot be found out, it might.
+func ofThisMachine(ip netip.Addr) bool {
+	interfaces, err := net.InterfaceAddrs()
+	return err != nil || slices.ContainsFunc(interfaces, func(a net.Addr) bool {
+		prefix, err := netip.ParsePrefix(a.String())
+		return err == nil && prefix.Addr().Unmap().WithZone("") == ip
+	})
 }
 
 func (g guard) forbids(ip netip.Addr) string {

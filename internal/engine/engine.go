@@ -6,10 +6,13 @@
 package engine
 
 import (
+	"cmp"
+	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,8 +29,11 @@ type Options struct {
 	Store     store.Store   // nil: in memory
 	Default   SandboxConfig // the default sandbox; its name is ignored
 	Journal   JournalLimits
+	Limits    SandboxLimits // of each sandbox; what is 0 has a generous default
 	// MaxSandboxes bounds the sandboxes, the default one included.
 	MaxSandboxes int
+	// ClientRoots are the authorities whose client certificates providers let in. Nil: none.
+	ClientRoots *x509.CertPool
 	// Observe is told of every exchange with a client, when it is in the journal. It must not change it, nor take long.
 	Observe func(*Sandbox, *Exchange)
 	Log     *slog.Logger
@@ -58,6 +64,7 @@ func (noOutbox) Forget(*Sandbox)       {}
 // Engine serves the providers.
 type Engine struct {
 	outbox    Outbox
+	director  Director
 	options   Options
 	log       *slog.Logger
 	store     store.Store
@@ -70,7 +77,8 @@ type Engine struct {
 
 	mu        sync.RWMutex
 	sandboxes map[string]*Sandbox
-	made      uint64 // sandboxes so far
+	reserved  map[string]struct{} // names of sandboxes that are being seeded
+	made      uint64              // sandboxes so far
 }
 
 // New returns an engine with its default sandbox.
@@ -81,6 +89,8 @@ func New(o Options) (*Engine, error) {
 	if o.Journal == (JournalLimits{}) {
 		o.Journal = DefaultJournalLimits()
 	}
+	o.Limits.Rows = cmp.Or(o.Limits.Rows, DefaultSandboxLimits().Rows)
+	o.Limits.Bytes = cmp.Or(o.Limits.Bytes, DefaultSandboxLimits().Bytes)
 	if o.MaxSandboxes == 0 {
 		o.MaxSandboxes = 20_000
 	}
@@ -91,8 +101,8 @@ func New(o Options) (*Engine, error) {
 		o.Observe = func(*Sandbox, *Exchange) {}
 	}
 	e := &Engine{
-		outbox: noOutbox{}, options: o, log: o.Log, store: o.Store, providers: o.Providers,
-		byName: map[string]*Provider{}, byHost: map[string]*Provider{}, sandboxes: map[string]*Sandbox{},
+		outbox: noOutbox{}, director: noDirector{}, options: o, log: o.Log, store: o.Store, providers: o.Providers,
+		byName: map[string]*Provider{}, byHost: map[string]*Provider{}, sandboxes: map[string]*Sandbox{}, reserved: map[string]struct{}{},
 	}
 	for _, p := range o.Providers {
 		e.byName[p.Name] = p
@@ -105,6 +115,12 @@ func New(o Options) (*Engine, error) {
 		return nil, err
 	}
 	return e, nil
+}
+
+// forget tells those who keep something of a sandbox that it is gone.
+func (e *Engine) forget(s *Sandbox) {
+	e.outbox.Forget(s)
+	e.director.Forget(s)
 }
 
 // SetOutbox connects the delivery engine. It is called once, before the first request.
@@ -123,29 +139,53 @@ func (e *Engine) Provider(name string) (*Provider, bool) {
 // way for a sandbox that was deleted does not reach another of the same name.
 const spaceMark = "@"
 
-// CreateSandbox makes a sandbox.
+// CreateSandbox makes a sandbox. It is seeded while others are served; meanwhile its name is taken, and it is not there.
 func (e *Engine) CreateSandbox(config SandboxConfig) (*Sandbox, error) {
 	if !sandboxNamePattern.MatchString(config.Name) {
 		return nil, fmt.Errorf("%w: %q", ErrSandboxName, config.Name)
 	}
+	space, err := e.reserve(config.Name)
+	if err != nil {
+		return nil, err
+	}
+	s, err := e.seeded(config, space)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if len(e.sandboxes) >= e.options.MaxSandboxes {
-		return nil, fmt.Errorf("%w: %d", ErrTooManySandbox, e.options.MaxSandboxes)
-	}
-	if _, exists := e.sandboxes[config.Name]; exists {
-		return nil, fmt.Errorf("%w: %q", ErrSandboxExists, config.Name)
-	}
-	e.made++
-	space := config.Name + spaceMark + strconv.FormatUint(e.made, 10)
-	e.store.Create(space)
-	s, err := e.newSandbox(config, space)
+	delete(e.reserved, config.Name)
 	if err != nil {
 		e.store.Delete(space)
 		return nil, err
 	}
 	e.sandboxes[config.Name] = s
 	return s, nil
+}
+
+// reserve takes a name, and returns the part of the store that goes with it.
+func (e *Engine) reserve(name string) (space string, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.sandboxes)+len(e.reserved) >= e.options.MaxSandboxes {
+		return "", fmt.Errorf("%w: %d", ErrTooManySandbox, e.options.MaxSandboxes)
+	}
+	_, exists := e.sandboxes[name]
+	if _, soon := e.reserved[name]; exists || soon {
+		return "", fmt.Errorf("%w: %q", ErrSandboxExists, name)
+	}
+	e.reserved[name] = struct{}{}
+	e.made++
+	return name + spaceMark + strconv.FormatUint(e.made, 10), nil
+}
+
+// seeded makes a sandbox that is not listed yet. A panic of a provider's seed gives its name back.
+func (e *Engine) seeded(config SandboxConfig, space string) (s *Sandbox, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = panicError{value: p, stack: string(debug.Stack())}
+			e.log.Error("defect while a sandbox was seeded", "sandbox", config.Name, "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
+	e.store.Create(space)
+	return e.newSandbox(config, space)
 }
 
 // DeleteSandbox frees a sandbox with everything in it. It reports false when there is none of that name.
@@ -159,7 +199,7 @@ func (e *Engine) DeleteSandbox(name string) (bool, error) {
 	e.mu.Unlock()
 	if ok {
 		e.store.Delete(s.space)
-		e.outbox.Forget(s)
+		e.forget(s)
 	}
 	return ok, nil
 }

@@ -31,7 +31,7 @@ x-mocksrv-ledger:
 func fake(t *testing.T) *engine.Provider {
 	t.Helper()
 	var ledger strings.Builder
-	for _, id := range []string{"unknown-path", "wrong-method", "content-type", "malformed-json", "too-large", "schema", "credentials", "full"} {
+	for _, id := range []string{"unknown-path", "wrong-method", "content-type", "malformed-json", "too-large", "schema", "credentials", "scripted-errors", "full"} {
 		fmt.Fprintf(&ledger, "  - {id: %s, behaviour: b, basis: assumed, source: somewhere}\n", id)
 	}
 	p, err := engine.Compile(&sims.Sim{

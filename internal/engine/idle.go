@@ -55,7 +55,7 @@ func (e *Engine) Expire(now time.Time) []*Sandbox {
 	}
 	e.mu.Unlock()
 	for _, s := range gone {
-		e.outbox.Forget(s)
+		e.forget(s)
 		e.store.Delete(s.space)
 		e.expired.Add(1)
 	}

@@ -32,6 +32,8 @@ type Exchange struct {
 	Status     int
 	Response   Message
 	Refusal    *Refusal
+	Rules      []string // the scripted rules that fired
+	Fault      string   // how a rule damaged the answer on the wire
 	Took       time.Duration
 }
 

@@ -18,7 +18,9 @@ func (noTx) Put(string, string, any, ...string)    { panic(outside) }
 func (noTx) Delete(string, string) bool            { panic(outside) }
 func (noTx) IDs(string, string, int, int) []string { panic(outside) }
 func (noTx) Count(string, string) int              { panic(outside) }
+func (noTx) Usage(string) store.Usage              { panic(outside) }
 func (noTx) Next(string) uint64                    { panic(outside) }
+func (noTx) Copy() store.Copy                      { panic(outside) }
 func (noTx) Changed() bool                         { panic(outside) }
 func (noTx) Replace(store.State)                   { panic(outside) }
 func (noTx) Claim(string)                          { panic(outside) }

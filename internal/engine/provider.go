@@ -26,6 +26,7 @@ type Provider struct {
 func wellKnownRules() []string {
 	return []string{
 		"unknown-path", "wrong-method", "content-type", "malformed-json", "too-large", "schema", "credentials",
+		sims.ScriptedRule,
 	}
 }
 
@@ -56,6 +57,26 @@ func (p *Provider) check() error {
 	}
 	if (p.Delivery != nil) != (len(p.Contract.Catalogue) > 0) {
 		return fmt.Errorf("deliveries and the catalogue of events go together: one of them is missing")
+	}
+	return p.checkScripting()
+}
+
+// checkScripting checks what scenarios need of a sim.
+func (p *Provider) checkScripting() error {
+	for _, name := range keys(p.Refusals) {
+		if _, general := sims.KindNames()[name]; general {
+			return fmt.Errorf("the refusal %q has the name of one that every sim has", name)
+		}
+	}
+	if p.Delivery == nil {
+		return nil
+	}
+	if p.Plant == nil || p.Owner == nil || p.Account == nil {
+		return fmt.Errorf("a sim with deliveries needs Plant, Owner and Account")
+	}
+	if _, ok := p.Ops[p.Plant.Operation]; !ok {
+		return fmt.Errorf("webhooks are planted by %q, which is no operation; the operations are %s",
+			p.Plant.Operation, strings.Join(keys(p.Ops), ", "))
 	}
 	return nil
 }

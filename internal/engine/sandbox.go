@@ -14,7 +14,9 @@ import (
 	"github.com/mocksrv/mocksrv/internal/clock"
 	"github.com/mocksrv/mocksrv/internal/contract"
 	"github.com/mocksrv/mocksrv/internal/derive"
+	"github.com/mocksrv/mocksrv/internal/rule"
 	"github.com/mocksrv/mocksrv/internal/store"
+	"github.com/mocksrv/mocksrv/script"
 	"github.com/mocksrv/mocksrv/sims"
 )
 
@@ -39,6 +41,7 @@ type SandboxConfig struct {
 	Seed     int64
 	Clock    clock.Setting
 	Policies map[string]any // "sim.policy" → value
+	Accounts Accounts       // beside the account default, which there always is; and values given for that one
 	Idle     time.Duration  // it expires when it is unused for so long, in real time; 0: never
 }
 
@@ -49,16 +52,17 @@ type Sandbox struct {
 	Journal *Journal
 	Feed    *Feed
 
-	engine      *Engine
-	space       string // its part of the store
-	config      SandboxConfig
-	identity    atomic.Pointer[identity]
-	policies    atomic.Pointer[map[string]any] // "sim.policy" → parsed value
-	calls       atomic.Uint64                  // requests so far
-	inFlight    atomic.Int64                   // requests under way
-	mu          sync.Mutex                     // guards credentials and serialises reset, restore and policy changes
-	credentials map[string]sims.Credentials    // by sim
-	revealed    map[string]bool                // by sim
+	engine   *Engine
+	space    string // its part of the store
+	config   SandboxConfig
+	identity atomic.Pointer[identity]
+	policies atomic.Pointer[map[string]any] // "sim.policy" → parsed value
+	calls    atomic.Uint64                  // requests so far
+	inFlight atomic.Int64                   // requests under way
+	mu       sync.Mutex                     // guards accounts and serialises reset, restore and policy changes
+	accounts map[string]*account            // by name
+	rules    atomic.Pointer[rule.Set]       // scripted; nil: none
+	applied  []script.Applied               // the scenarios; guarded by mu
 
 	idle   time.Duration
 	users  atomic.Int64 // between Enter and Leave; counted when idle > 0
@@ -69,11 +73,12 @@ type Sandbox struct {
 type identity struct {
 	seed   int64
 	origin string
-	keys   map[string]derive.Key // by sim
+	keys   map[string]derive.Key       // by sim
+	given  map[string]sims.Credentials // by sim: what was given for the account default
 }
 
-func (e *Engine) identity(seed int64, origin string) *identity {
-	id := &identity{seed: seed, origin: origin, keys: make(map[string]derive.Key, len(e.providers))}
+func (e *Engine) identity(seed int64, origin string, given map[string]sims.Credentials) *identity {
+	id := &identity{seed: seed, origin: origin, keys: make(map[string]derive.Key, len(e.providers)), given: given}
 	root := derive.Root(seed, origin)
 	for name := range e.byName {
 		id.keys[name] = root.Child(name)
@@ -88,7 +93,7 @@ func (e *Engine) newSandbox(config SandboxConfig, space string) (*Sandbox, error
 	s := &Sandbox{Name: config.Name, space: space, Clock: clock.New(), Journal: NewJournal(e.options.Journal), Feed: &Feed{}, engine: e, config: config}
 	s.idle, s.Journal.overall = config.Idle, &e.dropped
 	s.Touch()
-	s.identity.Store(e.identity(config.Seed, config.Origin))
+	s.identity.Store(e.identity(config.Seed, config.Origin, config.Accounts[sims.DefaultAccount]))
 	if err := s.SetPolicies(config.Policies); err != nil {
 		return nil, err
 	}
@@ -101,19 +106,16 @@ func (e *Engine) newSandbox(config SandboxConfig, space string) (*Sandbox, error
 
 // seed makes the state what it is at the start: the accounts and credentials of every sim, and nothing else.
 func (s *Sandbox) seed() error {
-	credentials := make(map[string]sims.Credentials, len(s.engine.providers))
-	now, edge := s.Clock.Read()
-	err := s.engine.store.Update(s.space, func(tx store.Tx) error {
+	var made map[string]*account
+	err := s.engine.store.Update(s.space, func(tx store.Tx) (err error) {
 		tx.Replace(store.State{})
-		for _, p := range s.engine.providers {
-			credentials[p.Name] = p.Seed(s.env(p, tx, now, edge))
-		}
-		return nil
+		made, err = s.seedAccounts(tx, accountNames(s.config.Accounts), s.config.Accounts)
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("seed sandbox %q: %w", s.Name, err)
 	}
-	s.credentials, s.revealed = credentials, map[string]bool{}
+	s.accounts = made
 	return nil
 }
 
@@ -124,29 +126,11 @@ func (s *Sandbox) Env(p *Provider, tx store.Tx) *sims.Env {
 }
 
 func (s *Sandbox) env(p *Provider, tx store.Tx, now, edge time.Time) *sims.Env {
-	return sims.NewEnv(store.Scoped(tx, p.Name), now, edge, s.Policies(p), p.Contract.Catalogue, s.identity.Load().keys[p.Name])
+	return s.envOf(p, tx, now, edge, s.owner(p, sims.DefaultAccount, s.identity.Load().given[p.Name]))
 }
 
 // Seed returns the seed everything in the sandbox derives from.
 func (s *Sandbox) Seed() int64 { return s.identity.Load().seed }
-
-// Credentials returns the ready-made credentials of a sim.
-func (s *Sandbox) Credentials(sim string) sims.Credentials {
-	p, ok := s.engine.byName[sim]
-	if !ok {
-		return nil
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if p.Reveal != nil && !s.revealed[sim] {
-		_ = s.View(func(tx store.Tx) error { // a sandbox that is gone reveals nothing
-			p.Reveal(s.Env(p, tx), s.credentials[sim])
-			return nil
-		})
-		s.revealed[sim] = true
-	}
-	return maps.Clone(s.credentials[sim])
-}
 
 func (s *Sandbox) enter() { s.inFlight.Add(1) }
 
@@ -169,8 +153,10 @@ func (s *Sandbox) Update(fn func(store.Tx) error) error { return s.engine.store.
 func (s *Sandbox) Reset() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.engine.outbox.Forget(s)
-	s.identity.Store(s.engine.identity(s.config.Seed, s.config.Origin))
+	s.engine.forget(s)
+	s.rules.Store(nil)
+	s.applied = nil
+	s.identity.Store(s.engine.identity(s.config.Seed, s.config.Origin, s.config.Accounts[sims.DefaultAccount]))
 	if err := s.changePolicies(nil, s.config.Policies); err != nil {
 		return err
 	}
@@ -180,7 +166,7 @@ func (s *Sandbox) Reset() error {
 	if err := s.seed(); err != nil {
 		return err
 	}
-	s.engine.outbox.Forget(s) // also what was made due between the first time and the new state
+	s.engine.forget(s) // also what was made due between the first time and the new state
 	s.Feed.Publish(NoteClock, nil)
 	for _, p := range s.engine.providers {
 		s.Feed.Publish(NoteWebhooks, p.Name)

@@ -36,6 +36,7 @@ type request struct {
 	sandbox  *Sandbox
 	call     *sims.Call
 	op       *contract.Operation
+	script   scripted
 }
 
 // Serve answers a request to a provider: from raw bytes to journal, whatever happens on the way, in the provider's own
@@ -50,37 +51,34 @@ func (e *Engine) Serve(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("%w: %q; create it with POST /_mocksrv/v1/sandboxes", ErrNoSandbox, t.sandbox)
 	}
 	defer sandbox.Leave()
-	status, header, body := e.exchange(newRequest(r, t, sandbox), w)
-	write(w, r, status, header, body)
+	req := newRequest(r, t, sandbox)
+	req.send(w, e.exchange(req, w))
 	return nil
 }
 
 // exchange answers a request and writes both down. What it returns is in the journal already.
-func (e *Engine) exchange(req *request, w http.ResponseWriter) (status int, header http.Header, body []byte) {
+func (e *Engine) exchange(req *request, w http.ResponseWriter) rendered {
 	req.sandbox.enter()
 	defer req.sandbox.leave()
 	started := clock.WallNow()
 	reply, err := e.answer(req, w)
-	refusal := e.explain(req, err)
-	if err != nil {
-		reply = e.fail(req, err)
-	}
-	if req.provider.Finish != nil {
-		req.provider.Finish(req.call, &reply)
-	}
-	body, header, encodeErr := encode(reply)
+	out, defect := e.render(req, reply, err)
+	req.act(&out)
+	e.Perform(req.sandbox, req.script.effects)
+	req.linger()
 	x := &Exchange{
 		At: req.call.Now, Direction: Inbound, Sim: req.provider.Name, Operation: req.call.Operation,
 		Method: req.call.Method, Path: pathWithQuery(req.call.Path, req.http.URL),
-		Request: Message{Header: req.call.Header, Body: req.call.Raw}, Status: reply.Status,
-		Response: Message{Header: header, Body: body}, Refusal: refusal, Took: clock.WallNow().Sub(started),
+		Request: Message{Header: req.call.Header, Body: req.call.Raw}, Status: out.status,
+		Response: Message{Header: out.header, Body: out.body}, Refusal: out.refusal, Rules: req.script.fired,
+		Fault: string(req.script.fault), Took: clock.WallNow().Sub(started),
 	}
 	req.sandbox.Journal.Append(x)
 	e.options.Observe(req.sandbox, x)
 	e.report(req, x, err)
-	e.report(req, x, encodeErr)
+	e.report(req, x, defect)
 	req.sandbox.Feed.Publish(NoteExchange, x.ID)
-	return reply.Status, header, body
+	return out
 }
 
 func newRequest(r *http.Request, t target, sandbox *Sandbox) *request {
@@ -103,8 +101,15 @@ func (e *Engine) answer(req *request, w http.ResponseWriter) (reply sims.Reply, 
 	if err := req.readBody(w); err != nil {
 		return sims.Reply{}, err
 	}
-	if err := req.route(); err != nil {
+	if err := e.admit(req); err != nil {
 		return sims.Reply{}, err
+	}
+	unrouted := req.route()
+	if reply, answered, err := e.consult(req); answered || err != nil {
+		return reply, err
+	}
+	if unrouted != nil {
+		return sims.Reply{}, unrouted
 	}
 	if err := e.authenticate(req); err != nil {
 		return sims.Reply{}, err
@@ -348,12 +353,15 @@ func (e *Engine) handle(req *request) (reply sims.Reply, err error) {
 	handler := req.provider.Ops[req.op.ID]
 	after, changed := func() {}, false
 	err = req.sandbox.Update(func(tx store.Tx) error {
+		before := tx.Usage("")
 		req.call.Tx = store.Scoped(tx, req.provider.Name)
 		if reply, err = handler(req.call); err != nil {
 			return err
 		}
 		after, err = e.outbox.Apply(req.sandbox, req.provider, tx, req.call.Effects)
-		changed = tx.Changed()
+		if changed = tx.Changed(); changed && err == nil {
+			err = req.sandbox.Room(tx, before)
+		}
 		return err
 	})
 	req.call.Tx = noTx{}
@@ -385,7 +393,7 @@ func (e *Engine) fail(req *request, err error) sims.Reply {
 
 // report tells the operator of a defect of the simulator: an error that is none of the provider's.
 func (e *Engine) report(req *request, x *Exchange, err error) {
-	if _, ok := sims.AsFailure(err); ok || err == nil {
+	if _, ok := sims.AsFailure(err); ok || err == nil || errors.Is(err, ErrSandboxFull) {
 		return
 	}
 	about := []any{"request", req.sandbox.RequestID(x), "sim", x.Sim, "operation", x.Operation, "error", err}
@@ -408,9 +416,12 @@ func (e *Engine) explain(req *request, err error) *Refusal {
 	if err == nil {
 		return nil
 	}
+	if full, ok := errors.AsType[fullError](err); ok {
+		return &Refusal{Rule: RuleLimit, Saw: full.saw, Want: full.want}
+	}
 	failure, ok := sims.AsFailure(err)
 	if !ok {
-		return &Refusal{Rule: "internal", Saw: err.Error(), Want: "please report this defect of the simulator"}
+		return ownFault(err)
 	}
 	if req.provider.Rule != nil {
 		if closer := req.provider.Rule(req.call, failure); closer != "" {
@@ -435,7 +446,7 @@ func encode(reply sims.Reply) (body []byte, header http.Header, err error) {
 	contentType := reply.ContentType
 	if reply.Body != nil {
 		if body, err = strictjson.Encode(reply.Body); err != nil {
-			err = fmt.Errorf("the reply does not encode: %w", err)
+			return nil, nil, fmt.Errorf("the reply does not encode: %w", err)
 		}
 		if contentType == "" {
 			contentType = "application/json"

@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"github.com/mocksrv/mocksrv/internal/clock"
+	"github.com/mocksrv/mocksrv/internal/rule"
 	"github.com/mocksrv/mocksrv/internal/store"
+	"github.com/mocksrv/mocksrv/script"
 	"github.com/mocksrv/mocksrv/sims"
 )
 
@@ -27,7 +29,10 @@ type Snapshot struct {
 	Policies    map[string]any              `json:"policies"`
 	Calls       uint64                      `json:"calls"` // requests so far
 	Credentials map[string]sims.Credentials `json:"credentials"`
+	Accounts    Accounts                    `json:"accounts,omitempty"` // beside the account default
 	State       store.State                 `json:"state"`
+	Rules       []rule.Part                 `json:"rules,omitempty"`     // scripted
+	Scenarios   []script.Applied            `json:"scenarios,omitempty"` // that were applied
 }
 
 // SnapshotClock is the clock of a Snapshot, in the words of the control API.
@@ -58,23 +63,35 @@ func (c SnapshotClock) setting() (clock.Setting, error) {
 	return setting, nil
 }
 
-// Snapshot returns the sandbox as plain data.
+// Snapshot returns the sandbox as plain data, as it is at one instant.
 func (s *Sandbox) Snapshot() (Snapshot, error) {
-	credentials := make(map[string]sims.Credentials, len(s.engine.providers))
-	for _, p := range s.engine.providers {
-		credentials[p.Name] = s.Credentials(p.Name)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	state, err := s.Export()
+	snap, rows, err := s.photograph()
 	if err != nil {
 		return Snapshot{}, err
 	}
+	snap.State, err = rows.State()
+	return snap, err
+}
+
+// photograph takes everything at one instant: nobody resets, restores or changes policies and accounts meanwhile, and
+// no transaction runs. Encoding the rows is left for afterwards.
+func (s *Sandbox) photograph() (snap Snapshot, rows store.Copy, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	accounts := s.allCredentials()
+	credentials := accounts[sims.DefaultAccount]
+	delete(accounts, sims.DefaultAccount)
 	id := s.identity.Load()
-	return Snapshot{
-		Version: SnapshotVersion, Origin: id.origin, Seed: id.seed, Clock: snapshotClock(s.Clock.Setting()), Policies: s.ChangedPolicies(),
-		Calls: s.calls.Load(), Credentials: credentials, State: state,
-	}, nil
+	err = s.View(func(tx store.Tx) error {
+		rows = tx.Copy()
+		snap = Snapshot{
+			Version: SnapshotVersion, Origin: id.origin, Seed: id.seed, Clock: snapshotClock(s.Clock.Setting()), Policies: s.ChangedPolicies(),
+			Calls: s.calls.Load(), Credentials: credentials, Accounts: accounts,
+			Rules: s.Rules().Parts(), Scenarios: s.applied,
+		}
+		return nil
+	})
+	return snap, rows, err
 }
 
 // Restore makes the sandbox what the snapshot says: from now on it answers as that one would have. Deliveries that wait
@@ -96,25 +113,23 @@ func (s *Sandbox) Restore(snap Snapshot) error {
 	if err := s.checkRows(snap.State); err != nil {
 		return err
 	}
-	s.engine.outbox.Forget(s)
-	s.identity.Store(s.engine.identity(snap.Seed, snap.Origin))
+	rules, err := s.compileRules(snap.Rules)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrSnapshot, err)
+	}
+	s.engine.forget(s)
+	s.rules.Store(rules)
+	s.applied = snap.Scenarios
+	s.identity.Store(s.engine.identity(snap.Seed, snap.Origin, snap.Credentials))
 	s.policies.Store(&policies)
 	s.calls.Store(snap.Calls)
 	if err := s.Import(snap.State); err != nil {
 		return err
 	}
-	s.adopt(snap.Credentials)
-	s.engine.outbox.Forget(s) // also what was made due between the first time and the new state
+	s.adopt(snap.accounts())
+	s.engine.forget(s) // also what was made due between the first time and the new state
 	s.Clock.Set(setting)
-	return s.engine.outbox.Resume(s)
-}
-
-// adopt takes over credentials that are complete.
-func (s *Sandbox) adopt(credentials map[string]sims.Credentials) {
-	s.credentials, s.revealed = map[string]sims.Credentials{}, map[string]bool{}
-	for _, p := range s.engine.providers {
-		s.credentials[p.Name], s.revealed[p.Name] = maps.Clone(credentials[p.Name]), true
-	}
+	return errors.Join(s.engine.outbox.Resume(s), s.engine.director.Resume(s))
 }
 
 // checkRows refuses a state whose rows the providers could not read, by having each provider list its webhooks on a
@@ -134,6 +149,9 @@ func (s *Sandbox) checkRows(state store.State) (err error) {
 		return fmt.Errorf("%w: %w", ErrSnapshot, err)
 	}
 	return trial.View(s.Name, func(tx store.Tx) error {
+		if err := s.roomForRows(tx); err != nil {
+			return err
+		}
 		for _, p := range s.engine.providers {
 			p.Webhooks(s.Env(p, tx))
 		}

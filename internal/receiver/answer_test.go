@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mocksrv/mocksrv/internal/clock"
+	"github.com/mocksrv/mocksrv/internal/fault"
 )
 
 const worldDate = "Mon, 03 Feb 2031 04:05:06 GMT"
@@ -78,7 +79,7 @@ func TestReply(t *testing.T) {
 			"HTTP/1.1 201 Created\r\nConnection: close\r\nContent-Length: 20\r\nContent-Type: text/plain; charset=utf-8" +
 				"\r\nDate: " + worldDate + "\r\n\r\nhalf",
 		},
-		{"garbage is not HTTP", Reply{Fault: Garbage}, defaultGarbage},
+		{"garbage is not HTTP", Reply{Fault: Garbage}, fault.DefaultGarbage},
 		{"garbage of one's own", Reply{Fault: Garbage, Body: "\x00\xff"}, "\x00\xff"},
 	}
 	for _, test := range tests {
@@ -270,7 +271,7 @@ func TestFaultsUnderTLS(t *testing.T) {
 		{Reply{Fault: ResetBefore}, syscall.ECONNRESET, ""},
 		{Reply{Fault: ResetDuring, Body: "abcdef"}, syscall.ECONNRESET, "HTTP/1.1 200 OK"},
 		{Reply{Fault: Truncate}, nil, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 16"},
-		{Reply{Fault: Garbage}, nil, defaultGarbage},
+		{Reply{Fault: Garbage}, nil, fault.DefaultGarbage},
 		{Reply{Status: 500}, nil, "HTTP/1.1 500 Internal Server Error"},
 	}
 	for _, test := range tests {

@@ -8,11 +8,13 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/mocksrv/mocksrv/internal/authority"
 )
 
 func TestTLS(t *testing.T) {
 	t.Parallel()
-	ca, err := NewCA()
+	ca, err := authority.New()
 	require.NoError(t, err)
 	secured := func(t *testing.T, kind TLS) *Receiver {
 		t.Helper()

@@ -25,6 +25,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/mocksrv/mocksrv/internal/authority"
 	"github.com/mocksrv/mocksrv/internal/clock"
 )
 
@@ -49,7 +50,7 @@ type Spec struct {
 type Config struct {
 	Spec Spec
 	Now  func() time.Time // the world clock; nil means the machine's clock
-	CA   *CA              // signs for TLS trusted, expired and wrong_host; not needed otherwise
+	CA   *authority.CA    // signs for TLS trusted, expired and wrong_host; not needed otherwise
 }
 
 // Info is what there is to say about a receiver. Spec holds the present script and the address that is in use.

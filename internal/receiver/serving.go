@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/mocksrv/mocksrv/internal/fault"
 )
 
 // headerTimeout bounds how long a connection may take to say what it wants.
@@ -97,7 +99,7 @@ func (s *serving) takeOver(w http.ResponseWriter) (conn net.Conn, release func()
 	s.conns.Add(1)
 	keep := s.atStop(func() {
 		defer s.conns.Done()
-		_ = bare(conn).Close()
+		_ = fault.Bare(conn).Close()
 	})
 	return conn, func() {
 		if keep() {
@@ -106,21 +108,4 @@ func (s *serving) takeOver(w http.ResponseWriter) (conn net.Conn, release func()
 		_ = conn.Close()
 		s.ended() // net/http, which forgot it, will not say so
 	}
-}
-
-// bare is the connection below TLS.
-func bare(conn net.Conn) net.Conn {
-	if secured, ok := conn.(*tls.Conn); ok {
-		return secured.NetConn()
-	}
-	return conn
-}
-
-// reset ends a connection with a RST instead of a FIN.
-func reset(conn net.Conn) {
-	conn = bare(conn)
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0)
-	}
-	_ = conn.Close()
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/mocksrv/mocksrv/internal/authority"
 )
 
 // What a Set refuses, beside what an InvalidError says.
@@ -24,7 +26,7 @@ const DefaultLimit = 100
 type SetConfig struct {
 	Limit int              // how many there are at most; 0 means DefaultLimit
 	Now   func() time.Time // the world clock of the sandbox; nil means the machine's clock
-	CA    *CA              // signs certificates; without it tls trusted, expired and wrong_host are refused
+	CA    *authority.CA    // signs certificates; without it tls trusted, expired and wrong_host are refused
 }
 
 // Set holds the receivers of one sandbox by name. Its methods are safe for concurrent use.

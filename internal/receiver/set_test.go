@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/mocksrv/mocksrv/internal/authority"
 )
 
 func newSet(t *testing.T, c SetConfig) *Set {
@@ -44,7 +46,7 @@ func TestSet(t *testing.T) {
 	})
 	t.Run("gives them its clock and its CA", func(t *testing.T) {
 		t.Parallel()
-		ca, err := NewCA()
+		ca, err := authority.New()
 		require.NoError(t, err)
 		s := newSet(t, SetConfig{Now: worldStart, CA: ca})
 		r, err := s.Open(Spec{Name: "a", TLS: Trusted})

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"sort"
 	"sync"
-
-	"github.com/go-json-experiment/json"
 )
 
 // Memory is the in-memory Store. Sandboxes are independent: each has its own lock.
@@ -27,6 +25,7 @@ type space struct {
 	tables   map[string]*table
 	counters map[string]uint64
 	claims   map[string]struct{}
+	used     Usage
 	gone     bool
 }
 
@@ -38,12 +37,15 @@ type table struct {
 	rows  map[string]row
 	index map[string][]ref // index key → rows in insertion order
 	seq   uint64
+	used  Usage
+	space *Usage // of the whole sandbox
 }
 
 type row struct {
 	seq   uint64
 	value any
 	keys  []string
+	size  int
 }
 
 type ref struct {
@@ -174,38 +176,11 @@ func (m *Memory) publish(sandbox string, tx *memoryTx) {
 
 // Export implements Store.
 func (m *Memory) Export(sandbox string) (State, error) {
-	sp, err := m.space(sandbox)
-	if err != nil {
+	var now Copy
+	if err := m.View(sandbox, func(tx Tx) error { now = tx.Copy(); return nil }); err != nil {
 		return State{}, err
 	}
-	sp.mu.RLock()
-	defer sp.mu.RUnlock()
-	state := State{
-		Tables:   make(map[string][]Row, len(sp.tables)),
-		Counters: maps.Clone(sp.counters),
-		Claims:   slices.Sorted(maps.Keys(sp.claims)),
-	}
-	for name, t := range sp.tables {
-		if len(t.rows) == 0 {
-			continue // a table is its rows: whether one was ever there leaves no trace
-		}
-		if state.Tables[name], err = t.export(); err != nil {
-			return State{}, fmt.Errorf("store: export table %s: %w", name, err)
-		}
-	}
-	return state, nil
-}
-
-func (t *table) export() ([]Row, error) {
-	rows := make([]Row, 0, len(t.rows))
-	for _, r := range t.index[""] {
-		raw, err := json.Marshal(t.rows[r.id].value, json.Deterministic(true))
-		if err != nil {
-			return nil, fmt.Errorf("row %s: %w", r.id, err)
-		}
-		rows = append(rows, Row{ID: r.id, Keys: t.rows[r.id].keys, Value: raw})
-	}
-	return rows, nil
+	return now.State()
 }
 
 // Import implements Store.
@@ -226,7 +201,11 @@ func (tx *memoryTx) Replace(state State) {
 		tx.Release(name)
 	}
 	tables, counters, claims := tx.space.tables, tx.space.counters, tx.space.claims
-	tx.undo = append(tx.undo, func() { tx.space.tables, tx.space.counters, tx.space.claims = tables, counters, claims })
+	used := tx.space.used
+	tx.undo = append(tx.undo, func() {
+		tx.space.tables, tx.space.counters, tx.space.claims, tx.space.used = tables, counters, claims, used
+	})
+	tx.space.used = Usage{}
 	tx.space.tables, tx.space.claims = map[string]*table{}, map[string]struct{}{}
 	tx.space.counters = maps.Clone(state.Counters)
 	if tx.space.counters == nil {
@@ -275,17 +254,18 @@ func (tx *memoryTx) Put(name, id string, value any, keys ...string) {
 	tx.writing()
 	t, ok := tx.space.tables[name]
 	if !ok {
-		t = &table{rows: map[string]row{}, index: map[string][]ref{}}
+		t = &table{rows: map[string]row{}, index: map[string][]ref{}, space: &tx.space.used}
 		tx.space.tables[name] = t
 	}
 	old, existed := t.rows[id]
+	size := sizeOfRow(id, value, keys)
 	if existed {
-		t.replace(id, old, row{seq: old.seq, value: value, keys: keys})
+		t.replace(id, old, row{seq: old.seq, value: value, keys: keys, size: size})
 		tx.undo = append(tx.undo, func() { t.replace(id, t.rows[id], old) })
 		return
 	}
 	t.seq++
-	t.insert(id, row{seq: t.seq, value: value, keys: keys})
+	t.insert(id, row{seq: t.seq, value: value, keys: keys, size: size})
 	tx.undo = append(tx.undo, func() {
 		t.remove(id, t.rows[id])
 		t.seq--
@@ -351,10 +331,9 @@ func (tx *memoryTx) Claim(name string) {
 	if _, had := tx.space.claims[name]; had {
 		return
 	}
-	tx.space.claims[name] = struct{}{}
+	tx.space.hold(name)
 	tx.claimed = append(tx.claimed, name)
-	claims := tx.space.claims
-	tx.undo = append(tx.undo, func() { delete(claims, name) })
+	tx.undo = append(tx.undo, func() { tx.space.letGo(name) })
 }
 
 func (tx *memoryTx) Release(name string) {
@@ -362,13 +341,40 @@ func (tx *memoryTx) Release(name string) {
 	if _, had := tx.space.claims[name]; !had {
 		return
 	}
-	delete(tx.space.claims, name)
+	tx.space.letGo(name)
 	tx.released = append(tx.released, name)
-	claims := tx.space.claims
-	tx.undo = append(tx.undo, func() { claims[name] = struct{}{} })
+	tx.undo = append(tx.undo, func() { tx.space.hold(name) })
+}
+
+func (sp *space) hold(name string) {
+	sp.claims[name] = struct{}{}
+	sp.used.add(0, perClaim+2*len(name))
+}
+
+func (sp *space) letGo(name string) {
+	delete(sp.claims, name)
+	sp.used.add(0, -perClaim-2*len(name))
+}
+
+// Usage implements Tx.
+func (tx *memoryTx) Usage(name string) Usage {
+	if name == "" {
+		return tx.space.used
+	}
+	if t, ok := tx.space.tables[name]; ok {
+		return t.used
+	}
+	return Usage{}
+}
+
+// count keeps the accounts of the table and of its sandbox.
+func (t *table) count(rows, bytes int) {
+	t.used.add(rows, bytes)
+	t.space.add(rows, bytes)
 }
 
 func (t *table) insert(id string, r row) {
+	t.count(1, r.size)
 	t.rows[id] = r
 	t.index[""] = insertRef(t.index[""], ref{seq: r.seq, id: id})
 	for _, key := range r.keys {
@@ -377,6 +383,7 @@ func (t *table) insert(id string, r row) {
 }
 
 func (t *table) remove(id string, r row) {
+	t.count(-1, -r.size)
 	delete(t.rows, id)
 	t.index[""] = removeRef(t.index[""], r.seq)
 	for _, key := range r.keys {
@@ -386,6 +393,7 @@ func (t *table) remove(id string, r row) {
 
 // replace swaps a row for another in the same place; only index keys that differ are touched.
 func (t *table) replace(id string, old, r row) {
+	t.count(0, r.size-old.size)
 	t.rows[id] = r
 	for _, key := range old.keys {
 		if !slices.Contains(r.keys, key) {

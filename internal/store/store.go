@@ -49,10 +49,14 @@ type Tx interface {
 	IDs(table, key string, offset, limit int) []string
 	// Count returns how many rows are under an index key ("" for all), at a cost independent of their number.
 	Count(table, key string) int
+	// Usage returns how much a table ("": the whole sandbox) holds, at a cost independent of that.
+	Usage(table string) Usage
 	// Next increments a named counter and returns its new value: 1, 2, 3, …
 	Next(counter string) uint64
 	// Changed reports whether the transaction has changed anything so far.
 	Changed() bool
+	// Copy returns the whole state of the sandbox as it is now.
+	Copy() Copy
 	// Replace makes the whole state of the sandbox what it is given.
 	Replace(state State)
 	// Claim makes Store.Locate(name) find this sandbox. Release gives the name up.
@@ -169,8 +173,11 @@ func (s scoped) IDs(table, key string, offset, limit int) []string {
 	return s.tx.IDs(s.prefix+table, key, offset, limit)
 }
 func (s scoped) Count(table, key string) int { return s.tx.Count(s.prefix+table, key) }
+func (s scoped) Usage(table string) Usage    { return s.tx.Usage(s.prefix + table) }
 func (s scoped) Next(counter string) uint64  { return s.tx.Next(s.prefix + counter) }
 func (s scoped) Changed() bool               { return s.tx.Changed() }
+func (s scoped) Copy() Copy                  { panic("store: a provider has only its own part of the state") }
+
 func (s scoped) Replace(State) {
 	panic("store: a provider has only its own part of the state")
 }

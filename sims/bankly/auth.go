@@ -2,6 +2,7 @@ package bankly
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -22,6 +23,7 @@ const (
 // token is a bearer token. One whose ExpiresAt is zero never expires.
 type token struct {
 	ClientID  string    `json:"client_id"`
+	Company   string    `json:"company"`
 	Scopes    []string  `json:"scopes"`
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
 }
@@ -44,18 +46,65 @@ const (
 // expired obeys token-response: at its last instant a token is expired.
 func (t token) expired(now time.Time) bool { return !t.ExpiresAt.IsZero() && !now.Before(t.ExpiresAt) }
 
-// clients holds the known client ids.
-func clients(tx sims.Tx) sims.Table[bool] { return sims.TableOf[bool](tx, "clients", nil) }
+// client is a known client.
+type client struct {
+	Company string `json:"company"` // companyKey
+}
+
+// clients holds them by client id.
+func clients(tx sims.Tx) sims.Table[client] { return sims.TableOf[client](tx, "clients", nil) }
 
 func seed(e *sims.Env) sims.Credentials {
-	clientID, full, read := e.Fixed("client id").UUID(), e.Fixed("token").Base64URL(32), e.Fixed("read token").Base64URL(32)
-	clients(e.Tx).Put(clientID, true)
-	tokens(e.Tx).Put(full, token{ClientID: clientID, Scopes: []string{scopeRead, scopeWrite}})
-	tokens(e.Tx).Put(read, token{ClientID: clientID, Scopes: []string{scopeRead}})
+	clientID := e.Ready("client_id", e.Fixed("client id").UUID())
+	full := e.Ready("token", e.Fixed("token").Base64URL(32))
+	read := e.Ready("read_token", e.Fixed("read token").Base64URL(32))
+	clients(e.Tx).Put(clientID, client{Company: readyCompany(e)})
+	tokens(e.Tx).Put(full, token{ClientID: clientID, Company: readyCompany(e), Scopes: []string{scopeRead, scopeWrite}})
+	tokens(e.Tx).Put(read, token{ClientID: clientID, Company: readyCompany(e), Scopes: []string{scopeRead}})
 	for _, name := range []string{clientID, full, read} {
 		e.Tx.Claim(name)
 	}
 	return sims.Credentials{"client_id": clientID, "token": full, "read_token": read}
+}
+
+// readyCompany is that of the ready-made credentials; that of another account has its name (company-scope).
+func readyCompany(e *sims.Env) string {
+	if e.AccountName != sims.DefaultAccount {
+		return strings.ToUpper(e.AccountName)
+	}
+	return companyKey
+}
+
+// given wants values that can be sent and that nobody else has.
+func given() map[string]func(*sims.Env, string) error {
+	taken := errors.New("another account has it; want one that is free")
+	token := func(e *sims.Env, value string) error {
+		if _, exists := tokens(e.Tx).Get(value); exists {
+			return taken
+		}
+		return sims.HeaderSafe(e, value)
+	}
+	return map[string]func(*sims.Env, string) error{
+		"client_id": func(e *sims.Env, value string) error {
+			if _, exists := clients(e.Tx).Get(value); exists {
+				return taken
+			}
+			return sims.HeaderSafe(e, value)
+		},
+		"token": token, "read_token": token,
+	}
+}
+
+// owner is the company of a client.
+func owner(e *sims.Env, credentials sims.Credentials) string {
+	known, _ := clients(e.Tx).Get(credentials["client_id"])
+	return known.Company
+}
+
+// caller is the company that calls (company-scope).
+func caller(c *sims.Call) string {
+	known, _ := c.Principal.(token)
+	return known.Company
 }
 
 // credential is the bearer token; a request for a token has only the client_id in its form to tell whose it is.

@@ -26,13 +26,13 @@ func New() *sims.Sim {
 		Name:  "bankly",
 		Title: "Bankly (Acesso Soluções de Pagamento)",
 		Spec:  specs.Document("bankly"),
-		Hosts: []string{
-			"api-mtls.sandbox.bankly.com.br", "auth-mtls.sandbox.bankly.com.br", "login.sandbox.bankly.com.br",
-			"api-mtls.bankly.com.br", "auth.bankly.com.br",
-		},
+		Hosts: []string{hostSandboxAPI, hostSandboxToken, hostSandboxBeforehand, hostAPI, hostToken},
 
 		Seed:       seed,
+		Given:      given(),
+		Owner:      owner,
 		Credential: credential,
+		Admit:      admit,
 		Auth:       map[string]sims.AuthFunc{"oauth2": checkToken},
 		Headers:    checkVersion,
 		Ops: map[string]sims.Handler{
@@ -49,11 +49,15 @@ func New() *sims.Sim {
 			"listBatches":           listBatches,
 			"reprocessBatch":        reprocessBatch,
 		},
-		Fail:   fail,
-		Rule:   rule,
-		Finish: finish,
+		Fail:     fail,
+		Rule:     rule,
+		Finish:   finish,
+		Account:  caller,
+		Refusals: refusals(),
+		Expire:   expire,
 
 		Webhooks: webhooks,
+		Plant:    plant(),
 		Delivery: &sims.Delivery{
 			Ordered:  true,
 			Payload:  payload,

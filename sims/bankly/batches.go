@@ -9,6 +9,7 @@ import (
 // batch is a request to send many messages again.
 type batch struct {
 	ID         string    `json:"id"`
+	Company    string    `json:"company"` // companyKey
 	StartDate  string    `json:"start_date"`
 	EndDate    string    `json:"end_date"`
 	Context    string    `json:"context"`
@@ -18,8 +19,10 @@ type batch struct {
 	CreatedAt  time.Time `json:"created_at"`
 }
 
-// batches holds them by id.
-func batches(tx sims.Tx) sims.Table[batch] { return sims.TableOf[batch](tx, "batches", nil) }
+// batches holds them by id; they are found by company.
+func batches(tx sims.Tx) sims.Table[batch] {
+	return sims.TableOf(tx, "batches", func(b batch) []string { return []string{allKey(b.Company)} })
+}
 
 // shownBatch leaves out what was not asked for (batch-reply).
 type shownBatch struct {
@@ -46,7 +49,7 @@ func listBatches(c *sims.Call) (sims.Reply, error) {
 		return sims.Reply{}, err
 	}
 	found := []shownBatch{}
-	for _, b := range batches(c.Tx).All("") {
+	for _, b := range batches(c.Tx).All(allKey(caller(c))) {
 		if days.contains(b.CreatedAt) {
 			found = append(found, wireBatch(b))
 		}
@@ -61,7 +64,7 @@ func reprocessBatch(c *sims.Call) (sims.Reply, error) {
 	if err != nil {
 		return sims.Reply{}, err
 	}
-	search := filter{days: days, context: text(c, "context"), state: text(c, "eventState"), eventNames: names(c)}
+	search := filter{company: caller(c), days: days, context: text(c, "context"), state: text(c, "eventState"), eventNames: names(c)}
 	if search.context == "" && days.longerThan(30) { // batch-context
 		return sims.Reply{}, contextRequired(days)
 	}
@@ -71,7 +74,7 @@ func reprocessBatch(c *sims.Call) (sims.Reply, error) {
 		}
 	}
 	b := batch{
-		ID: c.NewID("batch").UUID(), StartDate: days.start.Format(time.DateOnly), EndDate: days.end.Format(time.DateOnly),
+		ID: c.NewID("batch").UUID(), Company: caller(c), StartDate: days.start.Format(time.DateOnly), EndDate: days.end.Format(time.DateOnly),
 		Context: search.context, EventNames: search.eventNames, EventState: search.state,
 		Total: len(c.Effects.Redeliver), CreatedAt: c.Now,
 	}

@@ -15,12 +15,13 @@ const (
 	disabled = "Disabled"
 )
 
-// companyKey is the one company of a sandbox (company-scope).
+// companyKey is the company of the ready-made credentials (company-scope).
 const companyKey = "ACESSO"
 
 // configuration is a stored webhook: one event to one address.
 type configuration struct {
 	ID         string    `json:"id"`
+	Company    string    `json:"company"` // companyKey
 	Name       string    `json:"name"`
 	EventName  string    `json:"event_name"`
 	Context    string    `json:"context"`
@@ -32,22 +33,24 @@ type configuration struct {
 	Status     string    `json:"status"`
 }
 
-// configurations holds them by id; they are found by status, by event, and by event and address.
+// configurations holds them by id; of a company they are found by status, by event, and by event and address.
 func configurations(tx sims.Tx) sims.Table[configuration] {
 	return sims.TableOf(tx, "configurations", func(w configuration) []string {
-		return []string{statusKey(w.Status), eventKey(w.Context, w.EventName), addressKey(w)}
+		return []string{allKey(w.Company), statusKey(w.Company, w.Status), eventKey(w.Company, w.Context, w.EventName), addressKey(w)}
 	})
 }
 
-func statusKey(status string) string { return "status/" + status }
+func allKey(company string) string { return "all/" + company }
+
+func statusKey(company, status string) string { return "status/" + company + "/" + status }
 
 // eventKey quotes its parts: both are the client's free text.
-func eventKey(context, eventName string) string {
-	return "event/" + strconv.Quote(context) + strconv.Quote(eventName)
+func eventKey(company, context, eventName string) string {
+	return "event/" + company + "/" + strconv.Quote(context) + strconv.Quote(eventName)
 }
 
 func addressKey(w configuration) string {
-	return eventKey(w.Context, w.EventName) + strconv.Quote(w.URI)
+	return eventKey(w.Company, w.Context, w.EventName) + strconv.Quote(w.URI)
 }
 
 // shownConfiguration is what list and read show (private-key-hidden, updated-at).
@@ -85,9 +88,9 @@ type createdConfiguration struct {
 }
 
 func listConfigurations(c *sims.Call) (sims.Reply, error) {
-	key := ""
+	key := allKey(caller(c))
 	if status := c.Query.Get("status"); status != "" {
-		key = statusKey(status)
+		key = statusKey(caller(c), status)
 	}
 	p := pageOf(c)
 	shown := []shownConfiguration{}
@@ -99,7 +102,7 @@ func listConfigurations(c *sims.Call) (sims.Reply, error) {
 }
 
 func createConfiguration(c *sims.Call) (sims.Reply, error) {
-	w := configuration{Status: enabled, CreatedAt: c.Now}
+	w := configuration{Company: caller(c), Status: enabled, CreatedAt: c.Now}
 	w.Name, w.EventName, w.Context = text(c, "name"), text(c, "eventName"), text(c, "context")
 	w.URI, w.PrivateKey, w.PublicKey = text(c, "uri"), text(c, "privateKey"), text(c, "publicKey")
 	if err := checkUnique(c, w); err != nil {
@@ -190,7 +193,7 @@ func change(c *sims.Call, old, w configuration) configuration {
 // find obeys unknown-object.
 func find(c *sims.Call) (configuration, error) {
 	w, ok := configurations(c.Tx).Get(c.Params["id"])
-	if !ok {
+	if !ok || w.Company != caller(c) {
 		return configuration{}, notFound("configuration", c.Params["id"], "the id of a configuration of this company")
 	}
 	return w, nil
@@ -221,7 +224,7 @@ func checkUnique(c *sims.Call, w configuration) error {
 	var key string
 	switch c.Policies.Enum("unique_by") {
 	case "event_context":
-		key = eventKey(w.Context, w.EventName)
+		key = eventKey(w.Company, w.Context, w.EventName)
 	case uniqueByAddress:
 		key = addressKey(w)
 	default:
@@ -250,7 +253,7 @@ func webhooks(e *sims.Env) []sims.Webhook {
 			state = sims.Blocked
 		}
 		all = append(all, sims.Webhook{
-			ID: w.ID, Account: companyKey, URL: w.URI, State: state, Events: []string{w.EventName},
+			ID: w.ID, Account: w.Company, URL: w.URI, State: state, Events: []string{w.EventName},
 			ErrorCount: health.ErrorCount, CreatedAt: w.CreatedAt, UpdatedAt: w.UpdatedAt, Provider: wire(w),
 		})
 	}

@@ -1,19 +1,18 @@
 package bankly
 
 import (
+	"cmp"
+
 	"github.com/mocksrv/mocksrv/sims"
 )
 
 // holds says whether events for disabled configurations are kept (delivery-disabled-events).
 func holds(e *sims.Env) bool { return e.Policies.Enum("disabled_events") == "hold" }
 
-// targets obeys delivery-matching, open-event-names and delivery-disabled.
+// targets obeys delivery-matching, open-event-names, delivery-disabled and company-scope.
 func targets(e *sims.Env, event sims.Event) []string {
-	if event.Account != "" && event.Account != companyKey {
-		return nil // another company's (company-scope)
-	}
 	var ids []string
-	for _, w := range configurations(e.Tx).All(eventKey(event.Group, event.Type)) {
+	for _, w := range configurations(e.Tx).All(eventKey(cmp.Or(event.Account, companyKey), event.Group, event.Type)) {
 		if w.Status == enabled || holds(e) {
 			ids = append(ids, w.ID)
 		}
@@ -24,7 +23,7 @@ func targets(e *sims.Env, event sims.Event) []string {
 func endpoint(e *sims.Env, webhookID string) (sims.Endpoint, bool) {
 	w, ok := configurations(e.Tx).Get(webhookID)
 	to := sims.Endpoint{
-		WebhookID: webhookID, Account: companyKey, URL: w.URI,
+		WebhookID: webhookID, Account: w.Company, URL: w.URI,
 		Keys: map[string]string{"publicKey": w.PublicKey, "privateKey": w.PrivateKey},
 	}
 	if w.Status == disabled {
@@ -42,7 +41,7 @@ func payload(s sims.Source) sims.Object { return s.Build(field) }
 func field(s sims.Source, name string) any {
 	switch name {
 	case "companyKey":
-		return companyKey
+		return cmp.Or(s.Endpoint.Account, companyKey) // it has none when the configuration is gone
 	case "idempotencyKey":
 		return idempotencyKey(s.Event, s.Endpoint.WebhookID)
 	case "context":

@@ -1,7 +1,7 @@
 package bankly_test
 
 import (
-	"net/http"
+	"fmt"
 	"net/url"
 	"strings"
 	"time"
@@ -14,12 +14,11 @@ import (
 
 func authTests() ledgerTests {
 	return ledgerTests{
-		"credentials":        credentials,
-		"permission":         permission,
-		"client-certificate": clientCertificate,
-		"api-version":        apiVersion,
-		"correlation-id":     correlationID,
-		"company-scope":      companyScope,
+		"credentials":    credentials,
+		"permission":     permission,
+		"api-version":    apiVersion,
+		"correlation-id": correlationID,
+		"company-scope":  companyScope,
 	}
 }
 
@@ -91,15 +90,6 @@ func permission(w *simtest.World) {
 	w.Call(list, simtest.Request{Credentials: as(issued(w, "pix.read"))}).Refused(403, "permission").Is(403, forbidden)
 }
 
-func clientCertificate(w *simtest.World) {
-	for operation := range apiOperations() {
-		r := valid(operation)
-		r.Tamper = func(r *http.Request) { r.TLS = nil }
-		require.NotContains(w.T, []int{401, 403}, w.Call(operation, r).Status, operation)
-	}
-	w.Call(issue, simtest.Request{Body: form(w), Tamper: func(r *http.Request) { r.TLS = nil }}).OK()
-}
-
 func apiVersion(w *simtest.World) {
 	for operation := range apiOperations() {
 		for _, version := range []string{"", "1", "2.0", "1.0.0", "1.0, 1.0"} {
@@ -154,6 +144,26 @@ func companyScope(w *simtest.World) {
 
 	w.Emit(simtest.Event{Type: tedIn, Account: "ANOTHER"})
 	require.Empty(w.T, w.Deliveries())
+	secondCompany(w)
+}
+
+// secondCompany: the messages and batches of another company in the same sandbox are not found either.
+func secondCompany(w *simtest.World) {
+	require.NoError(w.T, w.Sandbox.AddAccounts(engine.Accounts{"shop": nil}))
+	credentials := w.Sandbox.AccountCredentials("shop", "bankly")
+	theirs := w.Call(create, simtest.Request{Body: ted(), Credentials: credentials}).OK().Get("data.id")
+	w.Call(get, simtest.Request{Params: map[string]string{"id": fmt.Sprint(theirs)}}).Is(404, notFound)
+	deliveries := w.Emit(simtest.Event{Type: tedIn, Account: "SHOP"})
+	require.Len(w.T, deliveries, 1)
+	require.Equal(w.T, theirs, deliveries[0].WebhookID)
+
+	found := w.Call(search, simtest.Request{Query: days(), Credentials: credentials}).OK()
+	require.EqualValues(w.T, 1, found.Get("meta.total"))
+	require.EqualValues(w.T, 0, listed(w, search, days()).OK().Get("meta.total"))
+	key := map[string]string{"idempotencyKey": fmt.Sprint(found.Get("data.0.idempotencyKey"))}
+	w.Call(reprocess, simtest.Request{Params: key}).Is(404, notFound)
+	require.EqualValues(w.T, 0, post(w, batch, week()).OK().Get("data.total"))
+	require.EqualValues(w.T, 0, w.Call(searchBatches, simtest.Request{Query: days(), Credentials: credentials}).OK().Get("meta.total"))
 }
 
 func tokenRequest(w *simtest.World) {

@@ -25,6 +25,7 @@ func requestTests() ledgerTests {
 		"too-large":           tooLargeBody,
 		"unused-errors":       unusedErrors,
 		"rate-limit":          rateLimit,
+		"scripted-errors":     scriptedErrors(),
 		"server-error":        serverError,
 		"trailing-slash":      trailingSlash,
 	}
@@ -34,6 +35,8 @@ func requestTests() ledgerTests {
 func checkOrder(w *simtest.World) {
 	big, bad := strings.Repeat("x", 1<<20+1), []string{"Authorization", "", "Content-Type", "text/plain", "api-version", ""}
 	raw(w, "PUT", "/no/such/path", big, bad...).Refused(413, "too-large")
+	w.Send(over("api-mtls.bankly.com.br", nil)(w.Request("PUT", "/no/such/path", "", []byte(big)))).Refused(413, "too-large")
+	w.Send(over("api-mtls.bankly.com.br", nil)(w.Request("PUT", "/no/such/path", "", []byte("{")))).Refused(403, "client-certificate")
 	raw(w, "PUT", "/no/such/path", "{", bad...).Refused(404, "unknown-path")
 	raw(w, "PUT", configurationsPath, "{", bad...).Refused(405, "wrong-method")
 	raw(w, "POST", configurationsPath, "{", bad...).Refused(401, "credentials")

@@ -22,7 +22,7 @@ type ledgerTests = map[string]func(w *simtest.World)
 func TestLedger(t *testing.T) {
 	tests := ledgerTests{}
 	for _, topic := range []ledgerTests{
-		authTests(), tokenTests(), requestTests(), configurationTests(), listTests(), messageTests(), reprocessTests(), batchTests(),
+		authTests(), certificateTests(), tokenTests(), requestTests(), configurationTests(), listTests(), messageTests(), reprocessTests(), batchTests(),
 		eventTests(), deliveryTests(), retryTests(), blockTests(),
 	} {
 		for id := range topic {

@@ -1,6 +1,7 @@
 package bankly
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"slices"
 	"time"
@@ -18,6 +19,7 @@ const (
 // message is an event on its way to a configuration, as the search knows it. It outlives both.
 type message struct {
 	ID             string    `json:"id"`
+	Company        string    `json:"company"` // companyKey
 	IdempotencyKey string    `json:"idempotency_key"`
 	DeliveryID     string    `json:"delivery_id"`
 	Configuration  string    `json:"configuration"`
@@ -34,12 +36,14 @@ type message struct {
 }
 
 // messages holds them by delivery id, in the order of their events (list-order). They are found by idempotencyKey, and
-// once they show by state, event and context.
+// once they show by state, event and context, those of a company.
 func messages(tx sims.Tx) sims.Table[message] {
 	return sims.TableOf(tx, "messages", func(m message) []string {
 		keys := []string{"key/" + m.IdempotencyKey}
 		if m.State != "" {
-			keys = append(keys, shownKey, "state/"+m.State, "event/"+m.EventName, "context/"+m.Context)
+			for _, key := range []string{shownKey, "state/" + m.State, "event/" + m.EventName, "context/" + m.Context} {
+				keys = append(keys, m.Company+"/"+key)
+			}
 		}
 		return keys
 	})
@@ -65,8 +69,9 @@ func record(e *sims.Env, r sims.DeliveryRecord) {
 	m, known := messages(e.Tx).Get(r.ID)
 	if !known {
 		m = message{
-			ID: messageID(r.Event, r.Endpoint.WebhookID, "id"), IdempotencyKey: idempotencyKey(r.Event, r.Endpoint.WebhookID),
-			DeliveryID: r.ID, Configuration: r.Endpoint.WebhookID, EventName: r.Event.Type, Context: r.Event.Group,
+			ID: messageID(r.Event, r.Endpoint.WebhookID, "id"), Company: cmp.Or(r.Endpoint.Account, r.Event.Account, companyKey),
+			IdempotencyKey: idempotencyKey(r.Event, r.Endpoint.WebhookID),
+			DeliveryID:     r.ID, Configuration: r.Endpoint.WebhookID, EventName: r.Event.Type, Context: r.Event.Group,
 			Destination: r.Endpoint.URL,
 		}
 	}
@@ -142,7 +147,7 @@ func listProcessedMessages(c *sims.Call) (sims.Reply, error) {
 	if err != nil {
 		return sims.Reply{}, err
 	}
-	search := filter{days: days, state: c.Query.Get("state"), context: c.Query.Get("context")}
+	search := filter{company: caller(c), days: days, state: c.Query.Get("state"), context: c.Query.Get("context")}
 	if name := c.Query.Get("eventName"); name != "" {
 		search.eventNames = []string{name}
 	}
@@ -159,7 +164,7 @@ func reprocessMessage(c *sims.Call) (sims.Reply, error) {
 	key := c.Params["idempotencyKey"]
 	m, ok := messages(c.Tx).First("key/" + key)
 	switch {
-	case !ok:
+	case !ok || m.Company != caller(c):
 		return sims.Reply{}, notFound("idempotencyKey", key, "the idempotencyKey of a message of this company")
 	case m.Sending:
 		return sims.Reply{}, stillSending(key)
@@ -178,6 +183,7 @@ func reachable(tx sims.Tx, m message) bool {
 
 // filter selects messages; what is empty does not filter (message-filters, batch-request).
 type filter struct {
+	company    string
 	days       period
 	state      string
 	context    string
@@ -201,6 +207,9 @@ func (f filter) keys() []string {
 	}
 	if len(f.eventNames) == 1 {
 		keys = append(keys, "event/"+f.eventNames[0])
+	}
+	for i := range keys {
+		keys[i] = f.company + "/" + keys[i]
 	}
 	return keys
 }

@@ -70,6 +70,60 @@ func configurationRule(field sims.FieldError) string {
 	return ""
 }
 
+// refusals are the errors that a script can ask for by name.
+func refusals() map[string]func(*sims.Call) error {
+	parameter := func(rule, name, keyword, want string) func(*sims.Call) error {
+		return func(*sims.Call) error {
+			return invalid(rule, sims.SawScript, want, sims.FieldError{Field: name, Keyword: keyword})
+		}
+	}
+	return map[string]func(*sims.Call) error{
+		"invalid_token":       func(*sims.Call) error { return unauthorized(sims.SawScript) },
+		"insufficient_scope":  func(*sims.Call) error { return scriptedScope() },
+		"invalid_api_version": func(c *sims.Call) error { return invalidVersion(c.Header) },
+		"invalid_client":      func(*sims.Call) error { return unknownClient(sims.SawScript) },
+		"unsupported_grant": func(*sims.Call) error {
+			return tokenRefused("token-errors", "unsupported_grant_type", "grant_type client_credentials")
+		},
+		"invalid_scope": func(*sims.Call) error {
+			return tokenRefused("token-scope", "invalid_scope", "scopes that the client has")
+		},
+		"event_name_required": parameter("create-fields", "eventName", "required", "an eventName"),
+		"uri_invalid":         parameter("uri-format", "uri", "format", "an absolute http or https address"),
+		"configuration_unknown": func(c *sims.Call) error {
+			return scriptedNotFound(c, "id", "the id of a configuration of this company")
+		},
+		"message_unknown": func(c *sims.Call) error {
+			return scriptedNotFound(c, "idempotencyKey", "the idempotencyKey of a message of this company")
+		},
+		"duplicate_configuration": func(*sims.Call) error { return scriptedConflict("duplicate", "an event that no configuration has") },
+		"reprocess_in_progress": func(*sims.Call) error {
+			return scriptedConflict("reprocess-in-progress", "a message that has no attempts to come")
+		},
+		"reprocess_refused": func(*sims.Call) error {
+			return sims.Failure{
+				Kind: sims.Refused, Rule: "reprocess-refused", Saw: sims.SawScript, Want: "a message whose configuration is enabled",
+			}
+		},
+	}
+}
+
+func scriptedScope() error {
+	return sims.Failure{Kind: sims.Forbidden, Rule: "permission", Saw: sims.SawScript, Want: "a scope that the token has"}
+}
+
+func tokenRefused(rule, code, want string) error {
+	return sims.Failure{Kind: sims.Invalid, Rule: rule, Code: code, Saw: sims.SawScript, Want: want}
+}
+
+func scriptedNotFound(c *sims.Call, param, want string) error {
+	return sims.Failure{Kind: sims.NotFound, Rule: "unknown-object", Saw: sims.SawScript + ": " + param + " " + c.Params[param], Want: want}
+}
+
+func scriptedConflict(rule, want string) error {
+	return sims.Failure{Kind: sims.Conflict, Rule: rule, Saw: sims.SawScript, Want: want}
+}
+
 func unknownClient(saw string) error {
 	return sims.Failure{
 		Kind: sims.Invalid, Rule: "token-client", Code: "invalid_client",

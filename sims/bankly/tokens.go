@@ -25,7 +25,8 @@ type tokenReply struct {
 // issueToken grants whatever is asked for (token-request, token-scope-granted).
 func issueToken(c *sims.Call) (sims.Reply, error) {
 	clientID, _ := c.Object()["client_id"].(string)
-	if _, known := clients(c.Tx).Get(clientID); !known {
+	by, known := clients(c.Tx).Get(clientID)
+	if !known {
 		return sims.Reply{}, unknownClient(clientID)
 	}
 	scope, _ := c.Object()["scope"].(string)
@@ -37,9 +38,25 @@ func issueToken(c *sims.Call) (sims.Reply, error) {
 		}
 		return oldest.expired(c.Now)
 	})
-	tokens(c.Tx).Put(value, token{ClientID: clientID, Scopes: strings.Split(scope, " "), ExpiresAt: c.Now.Add(tokenLife)})
+	tokens(c.Tx).Put(value, token{
+		ClientID: clientID, Company: by.Company, Scopes: strings.Split(scope, " "), ExpiresAt: c.Now.Add(tokenLife),
+	})
 	c.Tx.Claim(value)
 	return sims.Reply{Status: http.StatusOK, Body: tokenReply{
 		AccessToken: value, ExpiresIn: int(tokenLife.Seconds()), TokenType: "bearer", Scope: scope, Claims: "company_key",
 	}}, nil
+}
+
+// expire lets every issued token expire now.
+func expire(e *sims.Env) int {
+	all, expired := tokens(e.Tx), 0
+	for _, id := range e.Tx.IDs(tokensTable, expiringKey, 0, -1) {
+		t, _ := all.Get(id)
+		if !t.expired(e.Now) {
+			t.ExpiresAt = e.Now
+			all.Put(id, t)
+			expired++
+		}
+	}
+	return expired
 }

@@ -1,6 +1,7 @@
 package bankly
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -123,12 +124,18 @@ func fail(c *sims.Call, f sims.Failure) sims.Reply {
 	switch f.Kind {
 	case sims.MissingBody, sims.Malformed, sims.Invalid:
 		if c.Operation == opIssueToken {
-			return sims.Reply{Status: http.StatusBadRequest, Body: tokenError{Error: tokenErrorOf(f)}}
+			return sims.Reply{Status: cmp.Or(f.Status, http.StatusBadRequest), Body: tokenError{Error: tokenErrorOf(f)}}
 		}
-		return sims.Reply{Status: http.StatusBadRequest, Body: badRequest(f)}
+		return sims.Reply{Status: cmp.Or(f.Status, http.StatusBadRequest), Body: chosen(badRequest(f), f)}
 	}
 	status, e := commonError(f.Kind)
-	return sims.Reply{Status: status, Body: e}
+	return sims.Reply{Status: cmp.Or(f.Status, status), Body: chosen(e, f)}
+}
+
+// chosen takes over what a script chose.
+func chosen(e errorBody, f sims.Failure) errorBody {
+	e.Code, e.Message = cmp.Or(f.Code, e.Code), cmp.Or(f.Message, e.Message)
+	return e
 }
 
 func commonError(kind sims.Kind) (int, errorBody) {

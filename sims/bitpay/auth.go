@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -54,12 +55,43 @@ const (
 func (t token) expired(now time.Time) bool { return !t.ExpiresAt.IsZero() && !now.Before(t.ExpiresAt) }
 
 func seed(e *sims.Env) sims.Credentials {
-	key := apiKey{Key: e.Fixed("api key").Hex(64), Secret: e.Fixed("api secret").Hex(64), Account: readyAccount(e)}
+	key := apiKey{
+		Key: e.Ready("api_key", e.Fixed("api key").Hex(64)), Secret: e.Ready("api_secret", e.Fixed("api secret").Hex(64)),
+		Account: readyAccount(e),
+	}
 	apiKeys(e.Tx).Put(key.Key, key)
 	e.Tx.Claim(key.Key)
-	ready := token{Token: e.Fixed("token").UUID(), Account: key.Account}
+	ready := token{Token: e.Ready("token", e.Fixed("token").UUID()), Account: key.Account}
 	issue(e, ready)
 	return sims.Credentials{"api_key": key.Key, "api_secret": key.Secret, "token": ready.Token}
+}
+
+// given obeys api-key-format.
+func given() map[string]func(*sims.Env, string) error {
+	return map[string]func(*sims.Env, string) error{
+		"api_key": func(e *sims.Env, value string) error {
+			if _, taken := apiKeys(e.Tx).Get(value); taken {
+				return errors.New("another account has it; want one that is free")
+			}
+			if !wellFormed(value) {
+				return errors.New("want 16 to 128 letters, digits, hyphens and underscores")
+			}
+			return nil
+		},
+		"api_secret": sims.HeaderSafe,
+		"token": func(e *sims.Env, value string) error {
+			if _, taken := tokens(e.Tx).Get(value); taken {
+				return errors.New("another account has it; want one that is free")
+			}
+			return sims.HeaderSafe(e, value)
+		},
+	}
+}
+
+// owner is the account of an API key.
+func owner(e *sims.Env, credentials sims.Credentials) string {
+	key, _ := apiKeys(e.Tx).Get(credentials["api_key"])
+	return key.Account
 }
 
 // readyAccount is the account of the ready-made credentials.
@@ -123,8 +155,11 @@ func checkToken(c *sims.Call, _ []string) error {
 	return nil
 }
 
-// caller is the account a token was issued to.
+// caller is the account of the token or the API key.
 func caller(c *sims.Call) string {
+	if key, ok := c.Principal.(apiKey); ok {
+		return key.Account
+	}
 	known, _ := c.Principal.(token)
 	return known.Account
 }

@@ -31,6 +31,8 @@ func New() *sims.Sim {
 		Hosts: []string{"api.velafi.com", "api-test.velafi.com"},
 
 		Seed:       seed,
+		Given:      given(),
+		Owner:      owner,
 		Credential: credential,
 		Auth:       map[string]sims.AuthFunc{"bhApiKey": checkAPIKey, "bhToken": checkToken},
 		Check:      checkEventType,
@@ -41,10 +43,15 @@ func New() *sims.Sim {
 			"updateWebhook": updateWebhook,
 			"deleteWebhook": deleteWebhook,
 		},
-		Fail: fail,
-		Rule: rule,
+		Fail:         fail,
+		Rule:         rule,
+		Account:      caller,
+		Refusals:     refusals(),
+		NumericCodes: true,
+		Expire:       expire,
 
 		Webhooks: webhooks,
+		Plant:    plant(),
 		Delivery: &sims.Delivery{
 			Payload:  payload,
 			Targets:  targets,

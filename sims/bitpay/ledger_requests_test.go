@@ -28,6 +28,7 @@ func requestTests() ledgerTests {
 		"error-envelope":        errorEnvelope,
 		"business-error-status": businessErrorStatus,
 		"rate-limit":            rateLimit,
+		"scripted-errors":       scriptedErrors(),
 		"server-error":          serverError,
 	}
 }

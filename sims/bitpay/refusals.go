@@ -2,6 +2,7 @@ package bitpay
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/mocksrv/mocksrv/sims"
 )
@@ -51,6 +52,59 @@ func statusRule(c *sims.Call, first sims.FieldError) string {
 		return "list-status"
 	}
 	return "status-put"
+}
+
+// refusals are the errors that a script can ask for by name.
+func refusals() map[string]func(*sims.Call) error {
+	parameter := func(rule, name, want string) func(*sims.Call) error {
+		return func(*sims.Call) error { return invalid(rule, name, "of "+sims.SawScript, want) }
+	}
+	return map[string]func(*sims.Call) error{
+		"invalid_token":       func(*sims.Call) error { return unauthorized(sims.SawScript) },
+		"api_key_malformed":   func(c *sims.Call) error { return malformedKey(c.Header) },
+		"api_key_unknown":     func(c *sims.Call) error { return unknownKey(c.Header) },
+		"signature_invalid":   func(c *sims.Call) error { return scriptedSignature(c.Query.Get("timestamp")) },
+		"timestamp_outside":   func(*sims.Call) error { return scriptedWindow() },
+		"timestamp_ahead":     func(*sims.Call) error { return scriptedAhead() },
+		"duplicate_request":   func(*sims.Call) error { return repeated(sims.SawScript, "another request") },
+		"webhook_unknown":     parameter("unknown-webhook", "webhookId", "the id of a webhook of this account"),
+		"event_type_invalid":  parameter("event-types", "eventType", "an event type of the provider"),
+		"url_invalid":         parameter("url-format", "url", "an http or https address"),
+		"banned":              banned,
+		"account_not_allowed": func(*sims.Call) error { return notAllowed() },
+	}
+}
+
+func scriptedSignature(timestamp string) error {
+	return wrongSignature("of "+sims.SawScript, "", "the right one", timestamp)
+}
+
+func scriptedWindow() error {
+	return outsideWindow("window", textOutside, sims.SawScript, "a timestamp inside of the window")
+}
+
+func scriptedAhead() error {
+	return outsideWindow("window-future", textAhead, sims.SawScript, "a timestamp that is not ahead")
+}
+
+// banTime is how long a ban says it lasts (rate-limit).
+const banTime = 2 * time.Minute
+
+// banned obeys rate-limit: what comes after 429 was ignored.
+func banned(c *sims.Call) error {
+	return sims.Failure{
+		Kind: sims.RateLimited, Rule: "rate-limit", Status: http.StatusTeapot, Code: codeTooMany,
+		Message: "Way too many requests; IP banned until " + millis(c.Now.Add(banTime)) + ". Please use the websocket for live updates to avoid bans.",
+		Saw:     sims.SawScript, Want: "fewer requests",
+	}
+}
+
+// notAllowed obeys api-access.
+func notAllowed() error {
+	return sims.Failure{
+		Kind: sims.Forbidden, Rule: "api-access", Status: http.StatusBadRequest, Code: codeNotAllowed, Message: "Not an API user; contact customer service",
+		Saw: sims.SawScript, Want: "an account with API access",
+	}
 }
 
 func unauthorized(saw string) error {
@@ -105,6 +159,6 @@ func invalid(rule, name, saw, want string) error {
 func repeated(saw, want string) error {
 	return sims.Failure{
 		Kind: sims.Conflict, Rule: "duplicate", Code: codeRepeated, Status: http.StatusBadRequest,
-		Message: "Repeated submit request", Saw: saw, Want: want,
+		Message: textRepeated, Saw: saw, Want: want,
 	}
 }

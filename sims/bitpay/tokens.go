@@ -32,6 +32,20 @@ func generateToken(c *sims.Call) (sims.Reply, error) {
 	return success(tokenData{Token: t.Token, ExpireTime: millis(end)}), nil
 }
 
+// expire lets every issued token expire now.
+func expire(e *sims.Env) int {
+	all, expired := tokens(e.Tx), 0
+	for _, id := range e.Tx.IDs(tokensTable, expiringKey, 0, -1) {
+		t, _ := all.Get(id)
+		if !t.expired(e.Now) {
+			t.ExpiresAt = e.Now
+			all.Put(id, t)
+			expired++
+		}
+	}
+	return expired
+}
+
 // checkWindow obeys window and window-future.
 func checkWindow(c *sims.Call, timestamp string) error {
 	sent, err := strconv.ParseInt(timestamp, 10, 64)
@@ -41,10 +55,10 @@ func checkWindow(c *sims.Call, timestamp string) error {
 	now, allowed := c.Edge.UnixMilli(), c.Policies.Duration("recv_window")
 	switch {
 	case now-sent > allowed.Milliseconds():
-		return outsideWindow("window", "Timestamp for this request is outside of the recvWindow.",
+		return outsideWindow("window", textOutside,
 			c.SawTimestamp(float64(sent), allowed), fmt.Sprintf("at most %v behind %s", allowed, c.EdgeClock()))
 	case sent-now >= aheadLimit.Milliseconds():
-		return outsideWindow("window-future", "Timestamp for this request was 1000ms ahead of the server's time.",
+		return outsideWindow("window-future", textAhead,
 			c.SawTimestamp(float64(sent), allowed), fmt.Sprintf("less than %v ahead of %s", aheadLimit, c.EdgeClock()))
 	}
 	return nil

@@ -18,6 +18,7 @@ const (
 	codeTooLong    = "-4011"
 	codeNotNumeric = "-4021"
 	codeRepeated   = "-1174"
+	codeNotAllowed = "-5033"
 
 	codeUnknown      = "-1000"
 	codeUnauthorized = "-1002"
@@ -46,12 +47,10 @@ func success(data any) sims.Reply {
 	return sims.Reply{Status: http.StatusOK, Body: successBody{Code: 200, Msg: "SUCCESS", Data: data}}
 }
 
-// fail renders a failure. The provider's own constructors below chose code, text and status; what comes from the engine
-// gets them from render.
+// fail renders a failure. The provider's own constructors and scripts choose code, text and status; what they leave open
+// comes from render.
 func fail(c *sims.Call, f sims.Failure) sims.Reply {
-	if f.Code == "" {
-		f = render(c, f)
-	}
+	f = render(c, f)
 	code, err := strconv.Atoi(f.Code)
 	if err != nil {
 		code = -1000
@@ -61,14 +60,14 @@ func fail(c *sims.Call, f sims.Failure) sims.Reply {
 
 // statusOf obeys business-error-status.
 func statusOf(c *sims.Call, f sims.Failure) int {
-	business := []string{codeInvalid, codeTooLong, codeNotNumeric, codeRepeated}
+	business := []string{codeInvalid, codeTooLong, codeNotNumeric, codeRepeated, codeNotAllowed}
 	if f.Status == http.StatusBadRequest && slices.Contains(business, f.Code) && c.Policies.Enum("business_error_status") == "200" {
 		return http.StatusOK
 	}
 	return f.Status
 }
 
-// render obeys unknown-path, wrong-method, content-type, too-large, malformed-json, rate-limit and server-error.
+// render obeys unknown-path, wrong-method, content-type, too-large, malformed-json, rate-limit, server-error and scripted-errors.
 func render(c *sims.Call, f sims.Failure) sims.Failure {
 	switch f.Kind {
 	case sims.UnknownPath:
@@ -85,6 +84,10 @@ func render(c *sims.Call, f sims.Failure) sims.Failure {
 		return renderField(c, f)
 	case sims.Unauthorized, sims.Forbidden:
 		return with(f, http.StatusUnauthorized, codeUnauthorized, "You are not authorized to execute this request.")
+	case sims.NotFound:
+		return with(f, http.StatusBadRequest, codeInvalid, "Parameter webhookId is invalid")
+	case sims.Conflict:
+		return with(f, http.StatusBadRequest, codeRepeated, textRepeated)
 	case sims.RateLimited:
 		return with(f, http.StatusTooManyRequests, codeTooMany, "Too many requests; current limit is 1200 requests per minute. "+
 			"Please use the websocket for live updates to avoid polling the API.")
@@ -93,9 +96,9 @@ func render(c *sims.Call, f sims.Failure) sims.Failure {
 	}
 }
 
-// with completes a failure; a status and a text that were chosen stay.
+// with completes a failure; what was chosen stays.
 func with(f sims.Failure, status int, code, message string) sims.Failure {
-	f.Code, f.Status, f.Message = code, cmp.Or(f.Status, status), cmp.Or(f.Message, message)
+	f.Code, f.Status, f.Message = cmp.Or(f.Code, code), cmp.Or(f.Status, status), cmp.Or(f.Message, message)
 	return f
 }
 
@@ -146,6 +149,14 @@ func numeric(f sims.FieldError) bool {
 func tooLong(name, limit string) string {
 	return fmt.Sprintf("Parameter %s exceeds the limit length of %s", name, limit)
 }
+
+const textRepeated = "Repeated submit request"
+
+// Texts of timestamps outside of the window (window, window-future).
+const (
+	textOutside = "Timestamp for this request is outside of the recvWindow."
+	textAhead   = "Timestamp for this request was 1000ms ahead of the server's time."
+)
 
 // millis is the provider's form of an instant (token-format, delivery-numbers).
 func millis(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }

@@ -1,11 +1,13 @@
 package bts
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/mocksrv/mocksrv/sims"
 )
@@ -22,24 +24,56 @@ func accounts(tx sims.Tx) sims.Table[account] {
 	return sims.TableOf(tx, "accounts", func(a account) []string { return []string{"uid/" + a.ID} })
 }
 
-// readyLogin is the account every sandbox starts with (login-account). Its login is the same in every sandbox; what
-// leads a request to its sandbox is the claim uid of the token.
+// What the account has that every sandbox starts with (login-account), where nothing else is given. Its login is the same
+// in every sandbox; what leads a request to its sandbox is the claim uid of the token.
 const (
 	readyLogin    = "username"
 	readyPassword = "password"
 )
 
 func seed(e *sims.Env) sims.Credentials {
-	a := account{ID: e.Fixed("account").UUID(), Login: readyLogin, Password: readyPassword}
+	login, password := readyAccount(e), readyPassword
+	if e.AccountName != sims.DefaultAccount {
+		password = e.Fixed("password").Alphanumeric(16)
+	}
+	a := account{ID: e.Fixed("account").UUID(), Login: login, Password: e.Ready("password", password)}
 	accounts(e.Tx).Put(a.Login, a)
 	e.Tx.Claim(a.ID)
 	return sims.Credentials{"login": a.Login, "password": a.Password}
 }
 
+// readyAccount is the login of the ready-made credentials; that of another account is its name.
+func readyAccount(e *sims.Env) string {
+	if e.AccountName != sims.DefaultAccount {
+		return e.Ready("login", e.AccountName)
+	}
+	return e.Ready("login", readyLogin)
+}
+
+// given obeys auth-fields. A token cannot be given: it is signed.
+func given() map[string]func(*sims.Env, string) error {
+	return map[string]func(*sims.Env, string) error{
+		"login": func(e *sims.Env, value string) error {
+			if _, taken := accounts(e.Tx).Get(value); taken {
+				return errors.New("another account has it; want one that is free")
+			}
+			return checkLength(value)
+		},
+		"password": func(_ *sims.Env, value string) error { return checkLength(value) },
+	}
+}
+
+func checkLength(value string) error {
+	if n := utf8.RuneCountInString(value); n < 1 || n > 255 {
+		return fmt.Errorf("it has %d characters; want 1 to 255", n)
+	}
+	return nil
+}
+
 // reveal makes the ready-made token: an RSA signature is too costly for every sandbox. Its instant is fixed, so that it
 // is the same whatever the clock says.
 func reveal(e *sims.Env, credentials sims.Credentials) {
-	a, _ := accounts(e.Tx).Get(readyLogin)
+	a, _ := accounts(e.Tx).Get(credentials["login"])
 	credentials["token"] = signed(readyClaims(a))
 }
 

@@ -30,6 +30,8 @@ func New() *sims.Sim {
 
 		Seed:       seed,
 		Reveal:     reveal,
+		Given:      given(),
+		Owner:      func(_ *sims.Env, c sims.Credentials) string { return c["login"] },
 		Credential: credential,
 		Auth:       map[string]sims.AuthFunc{"bearerAuth": checkBearer},
 		Headers:    checkAccept,
@@ -39,11 +41,16 @@ func New() *sims.Sim {
 			"login":                  login,
 			"refresh":                refresh,
 		},
-		Fail:   fail,
-		Rule:   rule,
-		Finish: finish,
+		Fail:         fail,
+		Rule:         rule,
+		Finish:       finish,
+		Account:      caller,
+		Refusals:     refusals(),
+		NumericCodes: true,
+		Expire:       expire,
 
 		Webhooks: webhooks,
+		Plant:    plant(),
 		Delivery: &sims.Delivery{
 			Environments: []string{"production", "test"},
 			Payload:      payload,

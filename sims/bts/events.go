@@ -15,7 +15,7 @@ func targets(e *sims.Env, event sims.Event) []string {
 	if event.Environment == "test" {
 		environment = "test"
 	}
-	id := configID(cmp.Or(event.Account, readyLogin), environment)
+	id := configID(cmp.Or(event.Account, readyAccount(e)), environment)
 	if _, ok := configs(e.Tx).Get(id); !ok {
 		return nil
 	}

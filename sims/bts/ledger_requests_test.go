@@ -31,6 +31,7 @@ func requestTests() ledgerTests {
 		"json-encoding":   jsonEncodingTest,
 		"check-order":     checkOrderTest,
 		"rate-limit":      rateLimitTest,
+		"scripted-errors": scriptedErrors(),
 	}
 }
 

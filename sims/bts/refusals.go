@@ -47,6 +47,26 @@ func configRule(fault sims.FieldError, all []sims.FieldError) string {
 	return "itx-api-key-type"
 }
 
+// refusals are the errors that a script can ask for by name.
+func refusals() map[string]func(*sims.Call) error {
+	field := func(rule, name, want string) func(*sims.Call) error {
+		return func(*sims.Call) error {
+			return sims.Failure{
+				Kind: sims.Invalid, Rule: rule, Saw: sims.SawScript, Want: want,
+				Fields: []sims.FieldError{{In: "body", Field: name, Keyword: "required"}},
+			}
+		}
+	}
+	return map[string]func(*sims.Call) error{
+		"invalid_credentials": func(*sims.Call) error { return invalidCredentials(sims.SawScript) },
+		"login_refused":       func(*sims.Call) error { return loginRefused(readyLogin, true) },
+		"refresh_invalid":     func(*sims.Call) error { return refreshInvalid(sims.SawScript) },
+		"not_acceptable":      func(*sims.Call) error { return notAcceptable(sims.SawScript) },
+		"url_invalid":         field("url-invalid", "webhook_url", "an http or https address"),
+		"environment_invalid": field("environment-invalid", "environment", "production or test"),
+	}
+}
+
 func methodOff(saw string, allowed []string) error {
 	return sims.Failure{
 		Kind: sims.WrongMethod, Rule: "methods", Saw: saw + ", which the policy methods switches off",

@@ -1,8 +1,10 @@
 package bts
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -47,12 +49,14 @@ type applicationError struct {
 // fail renders a failure: failed validations in the envelope of the application, all else in that of the framework.
 func fail(c *sims.Call, f sims.Failure) sims.Reply {
 	if f.Kind == sims.Invalid || f.Kind == sims.MissingBody {
-		return sims.Reply{Status: http.StatusUnprocessableEntity, Body: applicationError{
-			Message: textInvalid, StatusCode: http.StatusUnprocessableEntity, Errors: fieldMessages(c.Operation, f.Fields),
+		status := cmp.Or(f.Status, http.StatusUnprocessableEntity)
+		return sims.Reply{Status: status, Body: applicationError{
+			Message: cmp.Or(f.Message, textInvalid), StatusCode: status, Errors: fieldMessages(c.Operation, f.Fields),
 		}}
 	}
 	status := statusOf(f)
-	body := frameworkError{Name: http.StatusText(status), Message: f.Message, Status: status}
+	code, _ := strconv.Atoi(f.Code) // the framework's own is 0
+	body := frameworkError{Name: http.StatusText(status), Message: f.Message, Code: code, Status: status}
 	if body.Message == "" {
 		body.Message = frameworkText(c.Policies, f, status)
 	}

@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/mocksrv/mocksrv/internal/strictjson"
@@ -48,9 +50,9 @@ type principal struct {
 
 func seed(e *sims.Env) sims.Credentials {
 	credentials := sims.Credentials{
-		"secret_key":      "sk_test_" + e.Fixed("secret key").Alphanumeric(32),
-		"live_secret_key": "sk_live_" + e.Fixed("live secret key").Alphanumeric(32),
-		"publishable_key": "pk_test_" + e.Fixed("publishable key").Alphanumeric(32),
+		"secret_key":      e.Ready("secret_key", "sk_test_"+e.Fixed("secret key").Alphanumeric(32)),
+		"live_secret_key": e.Ready("live_secret_key", "sk_live_"+e.Fixed("live secret key").Alphanumeric(32)),
+		"publishable_key": e.Ready("publishable_key", "pk_test_"+e.Fixed("publishable key").Alphanumeric(32)),
 		"account_id":      readyAccount(e),
 	}
 	for _, name := range []string{"secret_key", "live_secret_key", "publishable_key"} {
@@ -62,7 +64,42 @@ func seed(e *sims.Env) sims.Credentials {
 }
 
 // readyAccount is the account of the ready-made credentials.
-func readyAccount(e *sims.Env) string { return "acct_" + e.Fixed("account").Alphanumeric(24) }
+func readyAccount(e *sims.Env) string {
+	return e.Ready("account_id", "acct_"+e.Fixed("account").Alphanumeric(24))
+}
+
+// given obeys credentials-kinds, credentials-order, test-and-live and ids.
+func given() map[string]func(*sims.Env, string) error {
+	key := func(prefix, wantKind, wantMode string) func(*sims.Env, string) error {
+		return func(e *sims.Env, value string) error {
+			if !strings.HasPrefix(value, prefix) || kind(value) != wantKind || mode(value) != wantMode {
+				return fmt.Errorf("want %s and more, as a %s for %s data", prefix, wantKind, wantMode)
+			}
+			if _, taken := apiKeys(e.Tx).Get(hashed(value)); taken {
+				return errTaken()
+			}
+			return sims.HeaderSafe(e, value)
+		}
+	}
+	return map[string]func(*sims.Env, string) error{
+		"secret_key":      key("sk_test_", secretKey, test),
+		"live_secret_key": key("sk_live_", secretKey, live),
+		"publishable_key": key("pk_test_", publishableKey, test),
+		"account_id":      checkGivenAccount,
+	}
+}
+
+func checkGivenAccount(e *sims.Env, value string) error {
+	if !strings.HasPrefix(value, "acct_") {
+		return errors.New("want acct_ and more")
+	}
+	if slices.ContainsFunc(apiKeys(e.Tx).All(""), func(k apiKey) bool { return k.Account == value }) {
+		return errTaken()
+	}
+	return sims.HeaderSafe(e, value)
+}
+
+func errTaken() error { return errors.New("another account has it; want one that is free") }
 
 // credential is the token; access tokens are not issued here, so with one it is the account that leads to a sandbox.
 func credential(r *http.Request) string {

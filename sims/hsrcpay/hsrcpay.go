@@ -30,16 +30,22 @@ func New() *sims.Sim {
 		Hosts: []string{"api.hsrcpay.com"},
 
 		Seed:       seed,
+		Given:      given(),
+		Owner:      func(_ *sims.Env, c sims.Credentials) string { return c["account_id"] },
 		Credential: credential,
 		Auth:       map[string]sims.AuthFunc{"bearerAuth": checkBearer},
 		Ops: map[string]sims.Handler{
 			"createWebhook": createWebhook,
 			"listWebhooks":  listWebhooks,
 		},
-		Fail: fail,
-		Rule: rule,
+		Fail:         fail,
+		Rule:         rule,
+		Account:      func(c *sims.Call) string { return caller(c).Account },
+		Refusals:     refusals(),
+		NumericCodes: true,
 
 		Webhooks: webhooks,
+		Plant:    plant(),
 		Delivery: &sims.Delivery{
 			Environments: []string{"test", "live"},
 			Payload:      payload,

@@ -14,13 +14,14 @@ import (
 
 func errorTests() ledgerTests {
 	return ledgerTests{
-		"error-envelope": errorEnvelope,
-		"error-code":     errorCode,
-		"error-messages": errorMessages,
-		"error-reasons":  errorReasons,
-		"error-statuses": errorStatuses,
-		"rate-limit":     rateLimit,
-		"server-error":   serverError,
+		"error-envelope":  errorEnvelope,
+		"error-code":      errorCode,
+		"error-messages":  errorMessages,
+		"error-reasons":   errorReasons,
+		"error-statuses":  errorStatuses,
+		"rate-limit":      rateLimit,
+		"scripted-errors": scriptedErrors(),
+		"server-error":    serverError,
 	}
 }
 

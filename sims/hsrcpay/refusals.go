@@ -43,6 +43,31 @@ func isLimit(keyword string) bool {
 	return false
 }
 
+// refusals are the errors that a script can ask for by name.
+func refusals() map[string]func(*sims.Call) error {
+	field := func(rule, name, keyword, want string) func(*sims.Call) error {
+		return func(*sims.Call) error {
+			return sims.Failure{
+				Kind: sims.Invalid, Rule: rule, Saw: sims.SawScript, Want: want,
+				Fields: []sims.FieldError{{In: "body", Field: name, Keyword: keyword}},
+			}
+		}
+	}
+	return map[string]func(*sims.Call) error{
+		"missing_token": func(c *sims.Call) error { return missingToken(c.Header) },
+		"invalid_token": func(c *sims.Call) error {
+			return invalidToken("credentials", bearer(c.Header), sims.ReadyMade("secret_key"))
+		},
+		"token_expired":        func(*sims.Call) error { return expiredToken(sims.SawScript, "a token that has not expired") },
+		"permission_denied":    func(c *sims.Call) error { return noPermission(c.Operation) },
+		"account_unknown":      func(c *sims.Call) error { return wrongAccount(c, c.Query.Get("account_id")) },
+		"idempotency_conflict": func(c *sims.Call) error { return keyReused(c.Header.Get("Idempotency-Key"), date(c.Now)) },
+		"endpoint_invalid":     field("endpoint", "endpoint", "format", "an absolute http or https address"),
+		"https_required":       field("https-in-live", "endpoint", keywordHTTPS, "an https address"),
+		"unknown_event":        field("unknown-event", "enabled_events.0", keywordEvent, "an event type of the provider"),
+	}
+}
+
 func missingToken(h http.Header) error {
 	return sims.Failure{
 		Kind: sims.Unauthorized, Rule: "credentials", Message: "Missing bearer token", Saw: sims.SawNoBearer(h),

@@ -1,6 +1,7 @@
 package hsrcpay
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strconv"
@@ -87,16 +88,10 @@ func outcome(kind sims.Kind) (int, string) {
 	}
 }
 
-// fail renders a failure.
+// fail renders a failure. What its constructor or a script chose stays.
 func fail(c *sims.Call, f sims.Failure) sims.Reply {
 	status, reason := outcome(f.Kind)
-	if f.Status != 0 {
-		status = f.Status
-	}
-	if f.Message != "" {
-		reason = f.Message
-	}
-	message, details := title(status), reasons(f.Fields)
+	message, details := "", reasons(f.Fields)
 	switch f.Kind {
 	case sims.MissingBody: // as one that is no JSON (malformed-json)
 		details = sims.Object{}
@@ -104,8 +99,13 @@ func fail(c *sims.Call, f sims.Failure) sims.Reply {
 		status, _ = strconv.Atoi(c.Policies.Enum("validation_status"))
 		message, details = title(http.StatusUnprocessableEntity), violations(f.Fields) // schema
 	}
+	status = cmp.Or(f.Status, status)
+	code, err := strconv.Atoi(f.Code)
+	if err != nil {
+		code = status // error-code
+	}
 	return sims.Reply{Status: status, Body: errorBody{
-		Message: message, Error: errorPart{Code: status, Message: reason, Details: details},
+		Message: cmp.Or(message, title(status)), Error: errorPart{Code: code, Message: cmp.Or(f.Message, reason), Details: details},
 	}}
 }
 

@@ -6,9 +6,11 @@ import (
 	"crypto/hmac"
 	"crypto/sha512"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,7 +33,7 @@ func clients(tx sims.Tx) sims.Table[client] { return sims.TableOf[client](tx, "c
 
 func seed(e *sims.Env) sims.Credentials {
 	c := client{
-		Key: e.Fixed("client key").Hex(32), Secret: e.Fixed("client secret").Hex(32),
+		Key: e.Ready("key", e.Fixed("client key").Hex(32)), Secret: e.Ready("secret", e.Fixed("client secret").Hex(32)),
 		Accounts: []string{readyAccount(e)},
 	}
 	clients(e.Tx).Put(c.Key, c)
@@ -39,8 +41,34 @@ func seed(e *sims.Env) sims.Credentials {
 	return sims.Credentials{"key": c.Key, "secret": c.Secret, "account": c.Accounts[0]}
 }
 
-// readyAccount is the account of the ready-made credentials.
-func readyAccount(e *sims.Env) string { return "0x" + e.Fixed("account").Hex(40) }
+// readyAccount is the account of the ready-made credentials, in lower case (unknown-account).
+func readyAccount(e *sims.Env) string {
+	return strings.ToLower(e.Ready("account", "0x"+e.Fixed("account").Hex(40)))
+}
+
+// given obeys account-format.
+func given() map[string]func(*sims.Env, string) error {
+	taken := errors.New("another account has it; want one that is free")
+	return map[string]func(*sims.Env, string) error{
+		"key": func(e *sims.Env, value string) error {
+			if _, exists := clients(e.Tx).Get(value); exists {
+				return taken
+			}
+			return sims.HeaderSafe(e, value)
+		},
+		"secret": sims.HeaderSafe,
+		"account": func(e *sims.Env, value string) error {
+			if digits, err := hex.DecodeString(strings.TrimPrefix(value, "0x")); err != nil || len(digits) != 20 || len(value) != 42 {
+				return errors.New("want 0x and 40 hexadecimal digits")
+			}
+			has := func(c client) bool { return slices.Contains(c.Accounts, strings.ToLower(value)) }
+			if slices.ContainsFunc(clients(e.Tx).All(""), has) {
+				return taken
+			}
+			return nil
+		},
+	}
+}
 
 func credential(r *http.Request) string { return r.Header.Get("Key") }
 
@@ -71,6 +99,19 @@ func checkSign(c *sims.Call, _ []string) error {
 func caller(c *sims.Call) client {
 	known, _ := c.Principal.(client)
 	return known
+}
+
+// callerAccount is the account that a call names, or the first of its client.
+func callerAccount(c *sims.Call) string {
+	accounts := caller(c).Accounts
+	named, _ := c.Object()["account"].(string)
+	if named = strings.ToLower(named); slices.Contains(accounts, named) {
+		return named
+	}
+	if len(accounts) == 0 {
+		return ""
+	}
+	return accounts[0]
 }
 
 // signature is the scheme of requests and deliveries alike: the secret is used as text, not hex-decoded.

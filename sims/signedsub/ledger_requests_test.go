@@ -25,6 +25,7 @@ func requestTests() ledgerTests {
 		"error-status-000":      errorStatus000,
 		"response-content-type": responseContentType,
 		"no-rate-limit":         noRateLimit,
+		"scripted-errors":       scriptedErrors(),
 	}
 }
 

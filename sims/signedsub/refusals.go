@@ -36,6 +36,28 @@ func ruleOf(field sims.FieldError) string {
 	return ""
 }
 
+// refusals are the errors that a script can ask for by name.
+func refusals() map[string]func(*sims.Call) error {
+	bad := func(rule, want string) func(*sims.Call) error {
+		return func(*sims.Call) error { return badRequest(rule, sims.SawScript, want) }
+	}
+	return map[string]func(*sims.Call) error{
+		"invalid_key":          invalidKey,
+		"wrong_sign":           func(c *sims.Call) error { return wrongSign(c, "signature", "the right one", "") },
+		"invalid_timestamp":    func(*sims.Call) error { return invalidTimestamp("timestamp-window", sims.SawScript, wantTimestamp) },
+		"bad_request":          bad("schema", "another body"),
+		"event_types_required": bad("event-types-required", "at least one of either"),
+		"unknown_event_type":   bad("unknown-event-type", "types that the provider has"),
+		"duplicate_request":    func(c *sims.Call) error { return duplicate("duplicate-request-id", requestID(c)) },
+		"account_unknown":      func(c *sims.Call) error { return scriptedNotFound(c, "unknown-account") },
+		"subscription_unknown": func(c *sims.Call) error { return scriptedNotFound(c, "unknown-object") },
+	}
+}
+
+func scriptedNotFound(c *sims.Call, rule string) error {
+	return notFound(c, rule, sims.SawScript, "what the provider knows")
+}
+
 func invalidKey(c *sims.Call) error {
 	return sims.Failure{
 		Kind: sims.Unauthorized, Rule: "credentials", Code: codeKey, Status: statusOf(c, "error_status_002"),
@@ -71,7 +93,7 @@ func notFound(c *sims.Call, rule, saw, want string) error {
 func duplicate(rule, requestID string) error {
 	return sims.Failure{
 		Kind: sims.Conflict, Rule: rule, Code: codeDuplicate, Status: http.StatusBadRequest,
-		Message: "IdempotencyKey " + requestID + " already exists",
+		Message: textDuplicate(requestID),
 		Saw:     "requestId " + requestID + ", which is or was in use", Want: "a requestId that was not used before",
 	}
 }

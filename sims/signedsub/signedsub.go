@@ -16,6 +16,8 @@
 package signedsub
 
 import (
+	"strings"
+
 	"github.com/mocksrv/mocksrv/sims"
 	"github.com/mocksrv/mocksrv/specs"
 )
@@ -29,6 +31,8 @@ func New() *sims.Sim {
 		Hosts: []string{"api.calypso.finance", "api.calypso.money"},
 
 		Seed:       seed,
+		Given:      given(),
+		Owner:      func(_ *sims.Env, c sims.Credentials) string { return strings.ToLower(c["account"]) },
 		Credential: credential,
 		Auth:       map[string]sims.AuthFunc{"key": checkKey, "sign": checkSign},
 		Check:      checkTimestamp,
@@ -39,10 +43,13 @@ func New() *sims.Sim {
 			"deleteSubscription": deleteSubscription,
 			"regenerateApiKeys":  regenerateAPIKeys,
 		},
-		Fail: fail,
-		Rule: rule,
+		Fail:     fail,
+		Rule:     rule,
+		Account:  callerAccount,
+		Refusals: refusals(),
 
 		Webhooks: webhooks,
+		Plant:    plant(),
 		Delivery: &sims.Delivery{
 			Payload:  payload,
 			Encode:   encode,

@@ -1,6 +1,7 @@
 package signedsub
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"time"
@@ -41,30 +42,52 @@ type errorBody struct {
 	Message   string `json:"message"`
 }
 
-// fail renders a failure. The provider's own constructors below chose code and status; what comes from the engine is
-// answered as the ledger entries unknown-path, wrong-method, content-type, malformed-json, too-large and schema say.
-func fail(_ *sims.Call, f sims.Failure) sims.Reply {
-	code, status := f.Code, f.Status
-	if code == "" {
-		code, status = codeBadRequest, http.StatusBadRequest
-	}
-	switch f.Kind {
-	case sims.Internal:
-		code, status = codeInternal, http.StatusInternalServerError
-	case sims.UnknownPath:
-		code, status = codeNotFound, http.StatusNotFound
-	case sims.WrongMethod:
-		status = http.StatusMethodNotAllowed
-	case sims.WrongContentType:
-		status = http.StatusUnsupportedMediaType
-	case sims.TooLarge:
-		status = http.StatusRequestEntityTooLarge
-	}
-	message := f.Message
-	if message == "" {
-		message = text(code)
+// fail renders a failure. The provider's own constructors and scripts choose code, text and status; the rest is answered
+// as the ledger entries unknown-path, wrong-method, content-type, malformed-json, too-large, schema and scripted-errors
+// say.
+func fail(c *sims.Call, f sims.Failure) sims.Reply {
+	code, status := outcome(c, f.Kind)
+	code, status = cmp.Or(f.Code, code), cmp.Or(f.Status, status)
+	message := cmp.Or(f.Message, text(code))
+	if f.Message == "" && code == codeDuplicate {
+		message = textDuplicate(requestID(c))
 	}
 	return sims.Reply{Status: status, Body: errorBody{ErrorCode: code, Message: message}}
+}
+
+// outcome is the code and the status of a failure whose constructor chose none.
+func outcome(c *sims.Call, kind sims.Kind) (code string, status int) {
+	switch kind {
+	case sims.Internal:
+		return codeInternal, http.StatusInternalServerError
+	case sims.UnknownPath:
+		return codeNotFound, http.StatusNotFound
+	case sims.NotFound:
+		return codeNotFound, statusOf(c, "error_status_004")
+	case sims.WrongMethod:
+		return codeBadRequest, http.StatusMethodNotAllowed
+	case sims.WrongContentType:
+		return codeBadRequest, http.StatusUnsupportedMediaType
+	case sims.TooLarge:
+		return codeBadRequest, http.StatusRequestEntityTooLarge
+	case sims.Unauthorized:
+		return codeKey, statusOf(c, "error_status_002")
+	case sims.Forbidden:
+		return codeBadRequest, http.StatusForbidden
+	case sims.Conflict:
+		return codeDuplicate, http.StatusBadRequest
+	case sims.RateLimited:
+		return codeBadRequest, http.StatusTooManyRequests
+	default:
+		return codeBadRequest, http.StatusBadRequest
+	}
+}
+
+func textDuplicate(requestID string) string {
+	if requestID == "" { // a script asks for it on a call without one
+		return "IdempotencyKey already exists"
+	}
+	return "IdempotencyKey " + requestID + " already exists"
 }
 
 func statusOf(c *sims.Call, policy string) int {

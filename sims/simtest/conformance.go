@@ -40,6 +40,10 @@ func Run(t *testing.T, sim *sims.Sim) {
 	})
 	t.Run("the state is plain data", func(t *testing.T) { plainState(t, sim) })
 	t.Run("every event type has a valid payload", func(t *testing.T) { eventPayloads(t, sim) })
+	t.Run("every error that a script can ask for fits the document", func(t *testing.T) { scriptedErrors(t, sim) })
+	t.Run("webhooks can exist already", func(t *testing.T) { plantedWebhooks(t, sim) })
+	t.Run("a second account is a world of its own", func(t *testing.T) { secondAccount(t, sim) })
+	t.Run("credentials can be given", func(t *testing.T) { givenCredentials(t, sim) })
 }
 
 // Ledger runs one test for each entry of the provider's ledger, and fails when an entry has none, or a test no entry.

@@ -22,6 +22,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/mocksrv/mocksrv/internal/authority"
 	"github.com/mocksrv/mocksrv/internal/clock"
 	"github.com/mocksrv/mocksrv/internal/contract"
 	"github.com/mocksrv/mocksrv/internal/delivery"
@@ -41,19 +42,22 @@ type World struct {
 	Sandbox     *engine.Sandbox
 	Credentials sims.Credentials
 	Dispatcher  *delivery.Dispatcher
+	CA          *authority.CA // whose client certificates are good
 }
 
 // New returns a world for a provider.
 func New(t testing.TB, sim *sims.Sim) *World {
 	t.Helper()
 	p := compiled(t, sim)
+	ca, err := authority.New()
+	require.NoError(t, err)
 	e, err := engine.New(engine.Options{
-		Providers: []*engine.Provider{p},
-		Default:   engine.SandboxConfig{Seed: 1, Clock: clock.Setting{Mode: clock.Frozen, Now: Start(), Edge: clock.WorldEdge}},
+		Providers: []*engine.Provider{p}, ClientRoots: ca.Pool(),
+		Default: engine.SandboxConfig{Seed: 1, Clock: clock.Setting{Mode: clock.Frozen, Now: Start(), Edge: clock.WorldEdge}},
 	})
 	require.NoError(t, err)
 	sandbox, _ := e.Sandbox(engine.DefaultSandbox)
-	w := &World{T: t, Provider: p, Engine: e, Sandbox: sandbox, Credentials: sandbox.Credentials(p.Name)}
+	w := &World{T: t, Provider: p, Engine: e, Sandbox: sandbox, Credentials: sandbox.Credentials(p.Name), CA: ca}
 	w.Dispatcher = delivery.New(e, delivery.Options{UserAgent: "mocksrv"})
 	t.Cleanup(func() { w.Dispatcher.Stop(context.Background()) })
 	return w

@@ -1,0 +1,3 @@
+module github.com/mocksrv/mocksrv/examples/compose
+
+go 1.26

@@ -1,0 +1,466 @@
+package stage
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/mocksrv/mocksrv/internal/clock"
+	"github.com/mocksrv/mocksrv/internal/delivery"
+	"github.com/mocksrv/mocksrv/internal/engine"
+	"github.com/mocksrv/mocksrv/internal/expression"
+	"github.com/mocksrv/mocksrv/internal/rule"
+	"github.com/mocksrv/mocksrv/internal/store"
+	"github.com/mocksrv/mocksrv/internal/strictjson"
+	"github.com/mocksrv/mocksrv/script"
+	"github.com/mocksrv/mocksrv/sims"
+)
+
+// ErrScenario refuses a scenario that cannot be put into a sandbox.
+var ErrScenario = errors.New("the scenario cannot be applied")
+
+// MaxMade is how many webhooks or deliveries one entry of a scenario may ask for.
+const MaxMade = 10_000
+
+// Apply puts the world, the rules and the timeline of a scenario into a sandbox: all of it, or nothing. Its seed counts only where
+// a sandbox is made with it, and its steps are not for here. It has been checked.
+func (st *Stage) Apply(s *engine.Sandbox, sc script.Scenario) (script.Applied, error) {
+	before, err := s.Snapshot()
+	if err != nil {
+		return script.Applied{}, err
+	}
+	a := &application{stage: st, sandbox: s, scenario: sc, applied: script.Applied{
+		Title: sc.Title, Webhooks: map[string]script.WebhookName{}, Receivers: map[string]string{},
+		Accounts: map[string]map[string]map[string]string{}, Rules: []string{},
+	}}
+	if err := a.run(); err != nil {
+		for name := range a.applied.Receivers {
+			err = errors.Join(err, st.receivers.Set(s).Delete(name))
+		}
+		return script.Applied{}, errors.Join(fmt.Errorf("%w: %w", ErrScenario, err), s.Restore(before))
+	}
+	s.Applied(a.applied)
+	for _, p := range st.engine.Providers() {
+		s.Feed.Publish(engine.NoteWebhooks, p.Name)
+	}
+	return a.applied, nil
+}
+
+// application is one scenario on its way into a sandbox.
+type application struct {
+	stage    *Stage
+	sandbox  *engine.Sandbox
+	scenario script.Scenario
+	applied  script.Applied
+	start    time.Time
+	vars     map[string]any
+}
+
+// run applies the scenario in the order of its sections.
+func (a *application) run() error {
+	for _, section := range []struct {
+		name  string
+		apply func() error
+	}{
+		{"clock", a.clock}, {"policies", a.policies}, {"accounts", a.accounts}, {"state", a.state}, {"receivers", a.receivers},
+		{"webhooks", a.webhooks}, {"deliveries", a.deliveries}, {"rules", a.rules},
+	} {
+		if err := section.apply(); err != nil {
+			return fmt.Errorf("%s: %w", section.name, err)
+		}
+	}
+	return nil
+}
+
+func (a *application) clock() error {
+	if a.scenario.Clock != nil {
+		setting, err := ClockOf(a.scenario.Clock)
+		if err != nil {
+			return err
+		}
+		a.sandbox.Clock.Set(setting)
+	}
+	a.start = a.sandbox.Clock.Now()
+	a.vars = map[string]any{
+		"params": orEmpty(a.scenario.Params), "receivers": map[string]any{}, "webhooks": map[string]any{}, "accounts": map[string]any{},
+		"sandbox": a.sandbox.Name,
+	}
+	return nil
+}
+
+func orEmpty(m map[string]any) map[string]any {
+	if m == nil {
+		return map[string]any{}
+	}
+	return m
+}
+
+// ClockOf reads the clock of a scenario: real, an instant, or {mode, now, edge, skew}.
+func ClockOf(plain any) (clock.Setting, error) {
+	setting := clock.Setting{Mode: clock.Real, Edge: clock.Wall}
+	switch c := plain.(type) {
+	case string:
+		if c == string(clock.Real) {
+			return setting, nil
+		}
+		at, err := time.Parse(time.RFC3339Nano, c)
+		if err != nil {
+			return setting, fmt.Errorf("want real, or an instant such as 2026-01-08T10:30:00Z, got %q", c)
+		}
+		setting.Mode, setting.Now = clock.Frozen, at.UTC()
+		return setting, nil
+	case map[string]any:
+		return clockMembers(c, setting)
+	}
+	return setting, fmt.Errorf("want real, an instant or {mode, now, edge, skew}, got %v", plain)
+}
+
+func clockMembers(members map[string]any, setting clock.Setting) (clock.Setting, error) {
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		text, _ := members[name].(string)
+		var err error
+		switch name {
+		case "mode":
+			setting.Mode = clock.Mode(text)
+		case "edge":
+			setting.Edge = clock.Edge(text)
+		case "now":
+			setting.Now, err = time.Parse(time.RFC3339Nano, text)
+			setting.Now = setting.Now.UTC()
+			if members["mode"] == nil {
+				setting.Mode = clock.Frozen
+			}
+		case "skew":
+			setting.Skew, err = time.ParseDuration(text)
+		default:
+			err = fmt.Errorf("it is none of mode, now, edge, skew")
+		}
+		if err != nil {
+			return setting, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	if !setting.Valid() {
+		return setting, fmt.Errorf("want mode real or frozen and edge wall or world, got %q and %q", setting.Mode, setting.Edge)
+	}
+	return setting, nil
+}
+
+// Prepare makes the configuration of a new sandbox what a scenario says of it. Policies of the configuration win, and its seed and
+// clock where they are to be kept.
+func Prepare(config *engine.SandboxConfig, sc *script.Scenario, keepSeed, keepClock bool) error {
+	if sc.Seed != nil && !keepSeed {
+		config.Seed = *sc.Seed
+	}
+	if sc.Clock != nil && !keepClock {
+		setting, err := ClockOf(sc.Clock)
+		if err != nil {
+			return fmt.Errorf("clock: %w", err)
+		}
+		config.Clock = setting
+	}
+	policies := map[string]any{}
+	maps.Copy(policies, sc.Policies)
+	maps.Copy(policies, config.Policies)
+	config.Policies = policies
+	if config.Accounts == nil {
+		config.Accounts = engine.Accounts{}
+	}
+	maps.Copy(config.Accounts, AccountsOf(*sc))
+	sc.Clock, sc.Policies = nil, nil // they are the sandbox's from the start
+	return nil
+}
+
+func (a *application) policies() error { return a.sandbox.SetPolicies(a.scenario.Policies) }
+
+// accounts makes those that are not there yet. What is given for the account default counts where the sandbox is made.
+func (a *application) accounts() error {
+	wanted := AccountsOf(a.scenario)
+	have := a.sandbox.Accounts()
+	maps.DeleteFunc(wanted, func(name string, _ map[string]sims.Credentials) bool { return slices.Contains(have, name) })
+	if err := a.sandbox.AddAccounts(wanted); err != nil {
+		return err
+	}
+	shown := map[string]any{}
+	for _, name := range a.sandbox.Accounts() {
+		bySim, forVars := map[string]map[string]string{}, map[string]any{}
+		for _, p := range a.stage.engine.Providers() {
+			credentials := a.sandbox.AccountCredentials(name, p.Name)
+			bySim[p.Name] = credentials
+			members := map[string]any{}
+			for key, value := range credentials {
+				members[key] = value
+			}
+			forVars[p.Name] = members
+		}
+		a.applied.Accounts[name], shown[name] = bySim, forVars
+	}
+	a.vars["accounts"] = shown
+	return nil
+}
+
+// AccountsOf are the accounts of a scenario in the engine's form.
+func AccountsOf(sc script.Scenario) engine.Accounts {
+	accounts := engine.Accounts{}
+	for name, bySim := range sc.Accounts {
+		accounts[name] = map[string]sims.Credentials{}
+		for sim, credentials := range bySim {
+			accounts[name][sim] = credentials
+		}
+	}
+	return accounts
+}
+
+func (a *application) state() error {
+	return a.sandbox.Update(func(tx store.Tx) error {
+		rule.SetStates(tx, a.scenario.State)
+		return nil
+	})
+}
+
+func (a *application) receivers() error {
+	urls := map[string]any{}
+	for _, name := range slices.Sorted(maps.Keys(a.scenario.Receivers)) {
+		url, err := a.stage.receivers.open(a.sandbox, name, a.scenario.Receivers[name])
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		a.applied.Receivers[name] = url
+		urls[name] = map[string]any{"url": url}
+	}
+	a.vars["receivers"] = urls
+	return nil
+}
+
+// filled fills the holes of a part of the scenario.
+func filled[T any](a *application, part T) (out T, err error) {
+	data, err := strictjson.Encode(part)
+	if err != nil {
+		return out, err
+	}
+	plain, err := strictjson.Decode(data)
+	if err != nil {
+		return out, err
+	}
+	template, err := expression.ParseTemplate(plain, nil)
+	if err != nil || template.Fixed() {
+		return part, err
+	}
+	vars := expression.Vars{Now: a.start, Names: maps.Clone(a.vars)}
+	vars.Names["start"] = a.start
+	vars.Names["state"] = map[string]any{}
+	err = a.sandbox.Update(func(tx store.Tx) error {
+		vars.Names["state"] = rule.StateValues(tx)
+		vars.Fake = a.sandbox.Fake("world", tx.Next("world"))
+		return nil
+	})
+	if err != nil {
+		return out, err
+	}
+	rendered, err := template.Render(vars)
+	if err != nil {
+		return out, err
+	}
+	return out, rule.Into(rendered, &out)
+}
+
+func (a *application) webhooks() error {
+	for i, w := range a.scenario.Webhooks {
+		for n := range max(1, min(w.Count, MaxMade)) {
+			if err := a.webhook(w, n); err != nil {
+				return fmt.Errorf("[%d]: %w", i, err)
+			}
+		}
+	}
+	return nil
+}
+
+// webhook makes the nth of an entry.
+func (a *application) webhook(wanted script.Webhook, n int) error {
+	a.vars["index"] = float64(n)
+	w, err := filled(a, wanted)
+	delete(a.vars, "index")
+	if err != nil {
+		return err
+	}
+	p, ok := a.stage.engine.Provider(w.Sim)
+	if !ok {
+		return fmt.Errorf("there is no sim %q", w.Sim)
+	}
+	at, err := a.before(w.CreatedAt)
+	if err != nil {
+		return fmt.Errorf("created_at: %w", err)
+	}
+	account := w.Account
+	if account == "" {
+		account = sims.DefaultAccount
+	}
+	call := engine.PlantedCall{URL: w.URL, Events: w.Events, Body: w.Body, Disabled: w.State == sims.Disabled}
+	made, err := a.stage.engine.Plant(a.sandbox, p, account, call, at)
+	if err != nil {
+		return err
+	}
+	if w.ErrorCount > 0 {
+		if err := a.stage.deliveries.Trouble(a.sandbox, p, made.ID, w.ErrorCount); err != nil {
+			return err
+		}
+	}
+	if w.State == sims.Blocked {
+		if err := a.stage.deliveries.Block(a.sandbox, p, made.ID, w.ErrorCount); err != nil {
+			return err
+		}
+	}
+	a.name(w, n, made)
+	return nil
+}
+
+// name remembers how the scenario refers to a webhook.
+func (a *application) name(w script.Webhook, n int, made sims.Webhook) {
+	if w.Name == "" {
+		return
+	}
+	name := w.Name
+	if w.Count > 1 {
+		name = fmt.Sprintf("%s-%d", w.Name, n+1)
+	}
+	a.applied.Webhooks[name] = script.WebhookName{Sim: w.Sim, ID: made.ID}
+	known := maps.Clone(a.vars["webhooks"].(map[string]any)) //nolint:forcetypeassert // set by clock
+	known[name] = map[string]any{"id": made.ID, "sim": w.Sim, "url": made.URL}
+	a.vars["webhooks"] = known
+}
+
+// before reads an instant, or a duration before now such as -48h. "" is now.
+func (a *application) before(text string) (time.Time, error) {
+	if text == "" {
+		return a.start, nil
+	}
+	if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
+		return at.UTC(), nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d > 0 || d < -rule.Longest {
+		return a.start, fmt.Errorf("want an instant, or a duration before now such as -48h, got %q", text)
+	}
+	return a.start.Add(d), nil
+}
+
+func (a *application) deliveries() error {
+	for i, wanted := range a.scenario.Deliveries {
+		for n := range max(1, min(wanted.Count, MaxMade)) {
+			if err := a.delivery(wanted, n); err != nil {
+				return fmt.Errorf("[%d]: %w", i, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (a *application) delivery(wanted script.Delivery, n int) error {
+	a.vars["index"] = float64(n)
+	d, err := filled(a, wanted)
+	delete(a.vars, "index")
+	if err != nil {
+		return err
+	}
+	named, ok := a.applied.Webhooks[d.Webhook]
+	if !ok {
+		return fmt.Errorf("the scenario has no webhook %q", d.Webhook)
+	}
+	p, _ := a.stage.engine.Provider(named.Sim)
+	at, err := a.before(d.At)
+	if err != nil {
+		return fmt.Errorf("at: %w", err)
+	}
+	planted := delivery.Planted{WebhookID: named.ID, Type: d.Type, State: delivery.State(d.State), Attempts: d.Attempts, Status: d.Status, At: at, Data: d.Data}
+	if planted.State == "" {
+		planted.State = delivery.Delivered
+	}
+	if final := planted.State == delivery.Delivered || planted.State == delivery.Failed; final && planted.Attempts == 0 {
+		planted.Attempts = 1
+	}
+	if planted.Status == 0 {
+		planted.Status = 200
+		if planted.State != delivery.Delivered {
+			planted.Status = 500
+		}
+	}
+	_, err = a.stage.deliveries.Plant(a.sandbox, p, planted)
+	return err
+}
+
+// rules puts in the rules, and the timeline with them.
+func (a *application) rules() error {
+	onEvents, err := a.stage.timeline(a.sandbox, a.scenario.Timeline, a.start)
+	if err != nil {
+		return err
+	}
+	part := rule.Part{Rules: append(slices.Clone(a.scenario.Rules), onEvents...), Vars: a.vars, Start: a.start}
+	if err := a.sandbox.AddRules(part); err != nil {
+		return err
+	}
+	parts := a.sandbox.Rules().Parts()
+	for _, r := range parts[len(parts)-1].Rules {
+		a.applied.Rules = append(a.applied.Rules, r.Name)
+	}
+	return nil
+}
+
+// Keep remembers a scenario that a sandbox was made with: a reset puts it in again.
+func (st *Stage) Keep(s *engine.Sandbox, sc script.Scenario) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.origin[s] = append(st.origin[s], sc)
+}
+
+// Replace makes a sandbox what other scenarios say than those it was made with. When one of them cannot be applied, it stays as it
+// was.
+func (st *Stage) Replace(s *engine.Sandbox, scenarios []script.Scenario) error {
+	st.mu.Lock()
+	before := st.origin[s]
+	st.origin[s] = scenarios
+	st.mu.Unlock()
+	snapshot, err := s.Snapshot()
+	if err != nil {
+		return err
+	}
+	err = st.Reset(s)
+	if err == nil {
+		return nil
+	}
+	st.mu.Lock()
+	st.origin[s] = before
+	st.mu.Unlock()
+	return errors.Join(err, st.Reset(s), s.Restore(snapshot))
+}
+
+// Reset returns a sandbox to what it was made as, its scenarios included.
+func (st *Stage) Reset(s *engine.Sandbox) error {
+	if err := s.Reset(); err != nil {
+		return err
+	}
+	st.receivers.Forget(s)
+	st.mu.Lock()
+	origin := slices.Clone(st.origin[s])
+	st.mu.Unlock()
+	for _, sc := range origin {
+		if _, err := st.Apply(s, sc); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// End frees what is kept of a sandbox that is gone.
+func (st *Stage) End(s *engine.Sandbox) {
+	st.receivers.Forget(s)
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	delete(st.origin, s)
+}
+
+// Close ends what the stage has opened.
+func (st *Stage) Close() { st.receivers.CloseAll() }
+
+// Receivers returns the keeping of scripted receivers.
+func (st *Stage) Receivers() *Receivers { return st.receivers }
