@@ -1,4 +1,4 @@
-# The image of mocksrv: one static binary and the public CA certificates. Needs BuildKit (any Docker since version 23).
+# The image of mocksrv: one static binary and the public CA certificates. Docker 25 or later builds it.
 #
 #   docker build -t mocksrv .
 #   docker build -t mocksrv --platform linux/arm64 --build-arg VERSION=v1.2.3 .

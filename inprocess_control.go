@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/mocksrv/mocksrv/client"
+	"github.com/mocksrv/mocksrv/script"
 )
 
 // The control API knows more than RunT's own methods say in short. What follows calls it in this process: no network, no
@@ -60,11 +61,32 @@ func (s *Server) Receiver(name string, filter client.ReceivedFilter) (client.Rec
 }
 
 // ScriptReceiver gives a receiver another script.
-func (s *Server) ScriptReceiver(name string, script client.ReceiverScript) (client.Receiver, error) {
-	return s.direct().ScriptReceiver(context.Background(), name, script)
+func (s *Server) ScriptReceiver(name string, wanted client.ReceiverScript) (client.Receiver, error) {
+	return s.direct().ScriptReceiver(context.Background(), name, wanted)
 }
 
 // CloseReceiver closes a receiver.
 func (s *Server) CloseReceiver(name string) error {
 	return s.direct().CloseReceiver(context.Background(), name)
 }
+
+// AddRules adds scripted rules to the default sandbox, behind those there are. All are added or none.
+func (s *Server) AddRules(rules ...script.Rule) (client.Rules, error) {
+	return s.direct().AddRules(context.Background(), rules...)
+}
+
+// Rules returns the scripted rules in the order in which they are asked, and how often each matched and fired.
+func (s *Server) Rules() (client.Rules, error) { return s.direct().Rules(context.Background()) }
+
+// DeleteRules takes away the rule of a name; every rule when it is "".
+func (s *Server) DeleteRules(name string) error {
+	return s.direct().DeleteRules(context.Background(), name)
+}
+
+// Do carries out actions now, in their order: those that need no call, delivery or attempt at hand.
+func (s *Server) Do(actions ...script.Action) error {
+	return s.direct().Do(context.Background(), actions...)
+}
+
+// State returns the named states of scripts.
+func (s *Server) State() (client.States, error) { return s.direct().State(context.Background()) }

@@ -2,7 +2,6 @@ package mocksrv_test
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/mocksrv/mocksrv"
 	"github.com/mocksrv/mocksrv/client"
+	"github.com/mocksrv/mocksrv/internal/strictjson"
 	"github.com/mocksrv/mocksrv/script"
 	"github.com/mocksrv/mocksrv/sims"
 )
@@ -109,7 +109,8 @@ func TestARuleAnswersTheNthCallInTheProvidersEnvelope(t *testing.T) {
 	status, body, header := d.create()
 	require.Equal(t, http.StatusTooManyRequests, status, body)
 	require.Equal(t, "30", header.Get("Retry-After"))
-	require.True(t, json.Valid([]byte(body)))
+	_, err := strictjson.Decode([]byte(body))
+	require.NoError(t, err)
 	status, _, _ = d.create()
 	require.Less(t, status, 300)
 
@@ -341,4 +342,35 @@ func (d *drill) rotate(id string) {
 	require.NoError(d, err)
 	require.NoError(d, resp.Body.Close())
 	require.Equal(d, http.StatusOK, resp.StatusCode, string(data))
+}
+
+func TestRulesAndActionsWithoutAListener(t *testing.T) {
+	t.Parallel()
+	srv := mocksrv.RunT(t, mocksrv.NoListener())
+	list, err := srv.AddRules(script.Rule{Name: "tired", Call: script.Targets{"hsrcpay.*"}, First: 1, Do: []script.Action{
+		{Refuse: &script.Refuse{Error: "internal"}}, {Set: map[string]string{"provider": "tired"}},
+	}})
+	require.NoError(t, err)
+	require.Len(t, list.Rules, 1)
+	_, err = srv.AddRules(script.Rule{Call: script.Targets{"hsrcpay.nothing"}, Do: []script.Action{{Fault: "hang"}}})
+	require.ErrorContains(t, err, "rules[0].call[0]")
+	require.NoError(t, srv.Do(script.Action{Set: map[string]string{"provider": "fresh"}}))
+	require.ErrorContains(t, srv.Do(script.Action{Drop: true}), "actions[0].drop")
+
+	resp, err := srv.Client().Get(srv.BaseURL("hsrcpay") + "/v1/webhooks/")
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, http.StatusInternalServerError, resp.StatusCode)
+	list, err = srv.Rules()
+	require.NoError(t, err)
+	require.Equal(t, 1, list.Rules[0].Fired)
+	state, err := srv.State()
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"provider": "tired"}, state.State)
+
+	require.ErrorContains(t, srv.DeleteRules("tierd"), `did you mean "tired"`)
+	require.NoError(t, srv.DeleteRules(""))
+	list, err = srv.Rules()
+	require.NoError(t, err)
+	require.Empty(t, list.Rules)
 }

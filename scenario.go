@@ -101,5 +101,9 @@ func (s *Server) Record() ([]byte, error) {
 
 // Scenarios is what runs scenarios against this server, for commands.
 func (s *Server) Scenarios() run.Target {
-	return run.Target{Control: s.Control(), HTTP: s.Client(), Providers: s.engine.Providers()}
+	calls := run.NewHTTP()
+	if s.providerEnds == nil {
+		calls = s.Client()
+	}
+	return run.Target{Control: s.Control(), HTTP: calls, Providers: s.engine.Providers()}
 }

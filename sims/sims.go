@@ -149,7 +149,7 @@ type Call struct {
 // Decoded returns the decoded body, for authentication that depends on it. Everyone else reads Body. A body that
 // cannot be decoded gives a Failure of kind Malformed; an empty one gives nil.
 func (c *Call) Decoded() (any, error) {
-	if !c.parsed {
+	if !c.parsed && c.decode != nil { // before routing, nothing says how
 		c.parsed = true
 		c.Body, c.err = c.decode()
 	}

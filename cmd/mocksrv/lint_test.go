@@ -92,7 +92,9 @@ func TestScenariosAreListedAndPrinted(t *testing.T) {
 
 	code, stdout, stderr = commanded(t, "scenarios", "--json")
 	require.Equal(t, exitOK, code, stderr)
-	var list struct{ Scenarios []shownScenario }
+	var list struct {
+		Scenarios []shownScenario `json:"scenarios"`
+	}
 	require.NoError(t, strictjson.Unmarshal([]byte(stdout), &list))
 	require.Len(t, list.Scenarios, len(scenarios.Names()))
 
@@ -102,6 +104,6 @@ func TestScenariosAreListedAndPrinted(t *testing.T) {
 	require.Equal(t, exitOK, code, stderr)
 	require.Equal(t, string(want), stdout)
 	code, _, stderr = commanded(t, "scenarios", "show", "nope")
-	require.Equal(t, exitFailed, code)
+	require.Equal(t, exitUsage, code)
 	require.Contains(t, stderr, `there is no built-in scenario "nope"; there are all-`)
 }

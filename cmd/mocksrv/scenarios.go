@@ -72,6 +72,12 @@ type showScenario struct {
 	Name string `arg:"" help:"Its name in the list."`
 }
 
+// Validate implements kong.Validatable.
+func (s *showScenario) Validate() error {
+	_, err := scenarios.Read(s.Name)
+	return err
+}
+
 // Run prints the file.
 func (s *showScenario) Run(p *program) error {
 	data, err := scenarios.Read(s.Name)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"regexp"
 	"time"
@@ -125,17 +124,12 @@ func isTerminal(w io.Writer) bool {
 
 // target is the server that was named, or one of this process.
 func (c *testCommand) target(ctx context.Context, providers []*engine.Provider) (runner.Target, func(), error) {
-	transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: c.Parallel} // no proxy from the environment
-	direct := &http.Client{Transport: transport}
 	if c.Target != "" {
-		if onThisMachine(c.Target) {
-			direct = ownServer()
-		}
-		control := newClient(c.Target, c.Token, client.WithHTTPClient(direct), client.WithStartupWait(0))
+		control := newClient(c.Target, c.Token, client.WithStartupWait(0))
 		if err := control.Health(ctx); err != nil {
 			return runner.Target{}, nil, fmt.Errorf("--target %s: %w", c.Target, err)
 		}
-		return runner.Target{Control: control, HTTP: direct, Providers: providers}, transport.CloseIdleConnections, nil
+		return runner.Target{Control: control, HTTP: runner.NewHTTP(), Providers: providers}, func() {}, nil
 	}
 	server, err := mocksrv.New(mocksrv.Options{Seed: runner.DefaultSeed, Version: version()})
 	if err == nil {
@@ -145,13 +139,11 @@ func (c *testCommand) target(ctx context.Context, providers []*engine.Provider) 
 		return runner.Target{}, nil, err
 	}
 	stop := func() {
-		transport.CloseIdleConnections()
 		over, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		_, _ = server.Stop(over) // the run is over: what was left is of no interest
 	}
-	control := client.New(server.ControlURL(), client.WithHTTPClient(direct))
-	return runner.Target{Control: control, HTTP: direct, Providers: providers}, stop, nil
+	return server.Scenarios(), stop, nil
 }
 
 // write writes the reports for programs.

@@ -94,7 +94,7 @@ func allowed() []arrows {
 			why: "deliveries name no provider and no front end",
 		},
 		{
-			pkg: "internal/scenario", own: scenario, foreign: []string{yaml, "github.com/expr-lang/expr"},
+			pkg: "internal/scenario", own: scenario, foreign: []string{yaml, jsontext},
 			why: "a scenario drives engine and deliveries, and knows no front end",
 		},
 		{
@@ -134,8 +134,8 @@ func allowed() []arrows {
 // forTests is what test files may import on top of what their package may.
 func forTests() []string {
 	return []string{
-		"github.com/stretchr/testify/require", "github.com/rogpeppe/go-internal", "go.uber.org/goleak", "pgregory.net/rapid",
-		"github.com/getkin/kin-openapi", "github.com/prometheus",
+		"github.com/stretchr/testify/require", "github.com/rogpeppe/go-internal", "go.uber.org/goleak", "go.yaml.in/yaml/v4", "pgregory.net/rapid",
+		"github.com/getkin/kin-openapi", "github.com/prometheus", "github.com/santhosh-tekuri/jsonschema/v6",
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -283,6 +284,9 @@ func TestAChangeOfTheClockIsOneStep(t *testing.T) {
 	for range 50 {
 		wg.Go(func() {
 			_ = w.Change(func(s clock.Setting) (clock.Setting, error) {
+				for range 100 {
+					runtime.Gosched() // the others have their chance
+				}
 				s.Skew += time.Second
 				return s, nil
 			})

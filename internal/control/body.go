@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
 	"github.com/mocksrv/mocksrv/client"
 	"github.com/mocksrv/mocksrv/internal/near"
 	"github.com/mocksrv/mocksrv/internal/strictjson"
@@ -30,6 +28,7 @@ func readUpTo(c *call, v any, limit int64) error {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case c.ContentLength > limit, errors.As(err, &tooLarge):
+		c.writer.Header().Set("Connection", "close") // answered at once: the rest of the body is not waited for
 		return client.Problem{
 			Title: "body too large", Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("a body has at most %d bytes", limit),
 		}
@@ -90,7 +89,8 @@ func misfits(path string, value any, t reflect.Type) []client.ProblemField {
 // isShortForm: the type can also be written as one word.
 func isShortForm(value any, t reflect.Type) bool {
 	_, word := value.(string)
-	return word && reflect.PointerTo(t).Implements(reflect.TypeFor[json.UnmarshalerFrom]())
+	_, own := reflect.PointerTo(t).MethodByName("UnmarshalJSONFrom")
+	return word && own
 }
 
 func misfit(path string, value any, want string) []client.ProblemField {

@@ -37,6 +37,8 @@ func TestEveryRouteAnswersEveryDocumentedStatus(t *testing.T) {
 		t.Run("journal", func(t *testing.T) { t.Parallel(); journalJourney(a.with(t)) })
 		t.Run("verification", func(t *testing.T) { t.Parallel(); verifyJourney(a.with(t)) })
 		t.Run("stream", func(t *testing.T) { t.Parallel(); streamJourney(a.with(t)) })
+		t.Run("scripts", func(t *testing.T) { t.Parallel(); scriptJourney(a.with(t)) })
+		t.Run("scenarios", func(t *testing.T) { t.Parallel(); scenarioJourney(a.with(t)) })
 		t.Run("snapshots", func(t *testing.T) { t.Parallel(); snapshotJourney(a.with(t)) })
 		t.Run("receivers", func(t *testing.T) { t.Parallel(); receiverJourney(a.with(t)) })
 		t.Run("receiver closed while waiting", func(t *testing.T) { t.Parallel(); closedWhileWaiting(a.with(t)) })

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -122,7 +123,7 @@ type route func(c *call) (status int, body any, err error)
 func (a *API) routes() map[string]route {
 	const v1 = Prefix + "v1/"
 	const sandbox = v1 + "sandboxes/{sandbox}"
-	return map[string]route{
+	all := map[string]route{
 		"GET " + Prefix + "health":               a.health,
 		"GET " + Prefix + "ca.pem":               a.getCA,
 		"GET " + Prefix + "openapi.yaml":         a.openapi,
@@ -147,13 +148,6 @@ func (a *API) routes() map[string]route {
 		"GET " + sandbox + "/webhooks":               a.listWebhooks,
 		"POST " + sandbox + "/webhooks/{id}/unblock": a.unblockWebhook,
 
-		"GET " + sandbox + "/rules":      a.listRules,
-		"POST " + sandbox + "/rules":     a.addRules,
-		"DELETE " + sandbox + "/rules":   a.deleteRules,
-		"POST " + sandbox + "/actions":   a.act,
-		"GET " + sandbox + "/state":      a.getState,
-		"POST " + sandbox + "/scenarios": a.applyScenario,
-
 		"POST " + sandbox + "/events":                     a.emitEvent,
 		"GET " + sandbox + "/deliveries":                  a.listDeliveries,
 		"GET " + sandbox + "/deliveries/{id}":             a.getDelivery,
@@ -173,6 +167,20 @@ func (a *API) routes() map[string]route {
 		"GET " + sandbox + "/receivers/{receiver}":        a.getReceiver,
 		"PUT " + sandbox + "/receivers/{receiver}/script": a.scriptReceiver,
 		"DELETE " + sandbox + "/receivers/{receiver}":     a.closeReceiver,
+	}
+	maps.Copy(all, a.scriptRoutes(sandbox))
+	return all
+}
+
+// scriptRoutes are those of rules, actions and scenarios.
+func (a *API) scriptRoutes(sandbox string) map[string]route {
+	return map[string]route{
+		"GET " + sandbox + "/rules":      a.listRules,
+		"POST " + sandbox + "/rules":     a.addRules,
+		"DELETE " + sandbox + "/rules":   a.deleteRules,
+		"POST " + sandbox + "/actions":   a.act,
+		"GET " + sandbox + "/state":      a.getState,
+		"POST " + sandbox + "/scenarios": a.applyScenario,
 	}
 }
 

@@ -86,7 +86,7 @@ func requireEveryRouteCalled(t *testing.T, server, trace string) {
 		method := "GET"
 		if given := regexp.MustCompile(` -X (\w+)`).FindStringSubmatch(line); given != nil {
 			method = given[1]
-		} else if strings.Contains(line, " -d ") {
+		} else if strings.Contains(line, " -d ") || strings.Contains(line, " --data-binary ") {
 			method = "POST"
 		}
 		path := regexp.MustCompile(regexp.QuoteMeta(server) + `([^ '?]+)`).FindStringSubmatch(line)

@@ -3,6 +3,7 @@ package control
 import (
 	"bytes"
 	"io"
+	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -149,9 +150,7 @@ func (t *teeBody) Read(p []byte) (int, error) {
 func (a *API) getRecording(c *call) (int, any, error) {
 	config := c.sandbox.Config()
 	out := client.Recording{Seed: c.sandbox.Seed(), Origin: c.sandbox.Origin(), Clock: clockOf(config.Clock), Policies: map[string]any{}}
-	for name, value := range config.Policies {
-		out.Policies[name] = value
-	}
+	maps.Copy(out.Policies, config.Policies)
 	if out.Clock.Mode == "" {
 		out.Clock = client.Clock{Mode: "real", Edge: "wall", Skew: time.Duration(0).String()}
 	}

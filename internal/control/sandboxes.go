@@ -113,28 +113,8 @@ func (a *API) createSandbox(c *call) (int, any, error) {
 	if err := read(c, &body); err != nil {
 		return 0, nil, err
 	}
-	config := engine.SandboxConfig{Name: body.Name, Origin: body.Origin, Seed: a.options.Seed, Policies: body.Policies, Idle: a.options.Idle}
-	if len(body.Origin) > maxOrigin {
-		return 0, nil, invalid("origin", fmt.Sprintf("%d bytes are too many; at most %d", len(body.Origin), maxOrigin))
-	}
-	if body.Idle != "" {
-		idle, err := readIdle(body.Idle)
-		if err != nil {
-			return 0, nil, err
-		}
-		config.Idle = idle
-	}
-	if body.Seed != nil {
-		config.Seed = *body.Seed
-	}
-	if len(body.Clock) > 0 && string(body.Clock) != "null" {
-		setting, err := readNewClock(body.Clock)
-		if err != nil {
-			return 0, nil, err
-		}
-		config.Clock = setting
-	}
-	if err := a.checkPolicies(config.Policies); err != nil {
+	config, err := a.configOf(body)
+	if err != nil {
 		return 0, nil, err
 	}
 	sc, err := a.scenarioOf(body.Scenario)
@@ -157,6 +137,32 @@ func (a *API) createSandbox(c *call) (int, any, error) {
 		a.sweepIdle()
 	}
 	return http.StatusCreated, a.sandboxOf(c, s), nil
+}
+
+// configOf is what a new sandbox is made as.
+func (a *API) configOf(body client.NewSandbox) (engine.SandboxConfig, error) {
+	config := engine.SandboxConfig{Name: body.Name, Origin: body.Origin, Seed: a.options.Seed, Policies: body.Policies, Idle: a.options.Idle}
+	if len(body.Origin) > maxOrigin {
+		return config, invalid("origin", fmt.Sprintf("%d bytes are too many; at most %d", len(body.Origin), maxOrigin))
+	}
+	if body.Idle != "" {
+		idle, err := readIdle(body.Idle)
+		if err != nil {
+			return config, err
+		}
+		config.Idle = idle
+	}
+	if body.Seed != nil {
+		config.Seed = *body.Seed
+	}
+	if len(body.Clock) > 0 && string(body.Clock) != "null" {
+		setting, err := readNewClock(body.Clock)
+		if err != nil {
+			return config, err
+		}
+		config.Clock = setting
+	}
+	return config, a.checkPolicies(config.Policies)
 }
 
 // newSandbox makes a sandbox; one without a name gets the next that is free.

@@ -108,8 +108,11 @@ func (s *Sandbox) AddAccounts(accounts Accounts) error {
 	}
 	var made map[string]*account
 	err := s.Update(func(tx store.Tx) (err error) {
-		made, err = s.seedAccounts(tx, keys(accounts), accounts)
-		return err
+		before := tx.Usage("")
+		if made, err = s.seedAccounts(tx, keys(accounts), accounts); err != nil {
+			return err
+		}
+		return s.Room(tx, before)
 	})
 	if err != nil {
 		return err

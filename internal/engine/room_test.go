@@ -20,7 +20,11 @@ func TestAFullSandboxIsTheSimulatorsOwnRefusal(t *testing.T) {
 	for name, limits := range map[string]engine.SandboxLimits{"rows": {Rows: 5}, "bytes": {Bytes: 3000}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e, sandbox := started(t, engine.Options{Limits: limits})
+			p := fake(t)
+			p.Finish = func(_ *sims.Call, r *sims.Reply) { r.ContentType = "application/provider" }
+			e, err := engine.New(engine.Options{Providers: []*engine.Provider{p}, Limits: limits})
+			require.NoError(t, err)
+			sandbox, _ := e.Sandbox(engine.DefaultSandbox)
 			n := 0
 			rec := put(t, e, "/fake/things/0", `{}`)
 			for ; rec.Code == http.StatusOK; rec = put(t, e, fmt.Sprintf("/fake/things/%d", n), `{}`) {

@@ -57,7 +57,7 @@ func (e *Engine) Perform(s *Sandbox, effects []Effect) {
 func (e *Engine) RuleNames() rule.Names {
 	names := rule.Names{Policy: e.checkPolicy}
 	for _, p := range e.providers {
-		s := rule.SimNames{Name: p.Name, Operations: p.Contract.OperationIDs(), Refusals: keys(p.Refusals), Expires: p.Expire != nil}
+		s := rule.SimNames{Name: p.Name, Operations: p.Contract.OperationIDs(), Refusals: keys(p.Refusals), Expires: p.Expire != nil, NumericCodes: p.NumericCodes}
 		for _, t := range p.Contract.Catalogue {
 			s.Events = append(s.Events, t.Type)
 		}

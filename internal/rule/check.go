@@ -97,7 +97,7 @@ func Check(r script.Rule, n Names) Faults {
 	for i, a := range r.Do {
 		faults = append(faults, CheckAction(point, a, n).under(fmt.Sprintf("do[%d]", i))...)
 	}
-	return faults
+	return append(faults, checkRefusals(r, targets, point, n)...)
 }
 
 // checkCounts looks at the conditions that count.

@@ -31,6 +31,7 @@ type SimNames struct {
 	Refusals     []string // beside those every sim has
 	Environments []string
 	Expires      bool // it issues tokens that can be made to expire
+	NumericCodes bool // its error codes are numbers
 }
 
 // Sim finds a sim by name.

@@ -60,16 +60,16 @@ func hostile() map[string]mistake {
 			}
 			return s
 		}(), "nested deeper"},
-		"many values":               {"title: x\nparams: {a: [" + strings.Repeat("1,", 300_000) + "1]}", "too much"},
-		"many unknown members":      {"title: x\n" + many(70_000, "m%d: 1\n"), "there are 901 more problems"},
+		"many values":               {"title: x\nparams: {a: [" + strings.Repeat("1,", 110_000) + "1]}", "too much"},
+		"many unknown members":      {"title: x\n" + many(20_000, "m%d: 1\n"), "there are 901 more problems"},
 		"many steps":                {"title: x\nsteps:\n" + many(20_000, "- {wait: idle} # %d\n"), "20000 entries; at most 10000 are allowed"},
-		"many bad expressions":      {"title: x\nsteps:\n" + many(9000, "- {if: 'a%d + nope', wait: idle}\n"), "more problems"},
+		"many bad expressions":      {"title: x\nsteps:\n" + many(3000, "- {if: 'a%d + nope', wait: idle}\n"), "more problems"},
 		"many saved names":          {"title: x\nsteps:\n" + many(9000, "- {wait: idle, save: {v%d: index}}\n"), "at most 200 names can be saved"},
 		"many cases":                {"title: x\nparams: {a: 1}\ncases:\n" + many(2000, "  c%d: {a: 2}\n"), "2000 cases; at most 1000 are allowed"},
 		"many cases of many values": {"title: x\nparams: {a: 1}\nwebhooks: [{sim: bts, count: '${{ params.a }}'}]\ncases:\n" + many(900, "  c%d: {a: 2}\n") + "state:\n" + many(9000, "  s%d: a\n"), "are too many to read; split the file"},
-		"many keys that are merged": {"title: x\nparams:\n  a: &a {" + many(40_000, "k%d: 1, ") + "}\n  b: {<<: [*a, *a, *a], " + many(20_000, "k%d: 1, ") + "}\n", "too much"},
+		"many keys that are merged": {"title: x\nparams:\n  a: &a {" + many(34_000, "k%d: 1, ") + "}\n  b: {<<: [*a, *a, *a], " + many(10_000, "k%d: 1, ") + "}\n", "too much"},
 		"a huge expression":         {"title: x\nsteps: [{if: " + strings.Repeat("1+", 100_000) + "1, wait: idle}]", "at most 4096 are allowed"},
-		"many rules that answer":    {"title: x\nrules:\n" + many(10_000, "- {name: r%d, call: bts.refresh, do: [{refuse: internal}]}\n"), "is never asked"},
+		"many rules that answer":    {"title: x\nrules:\n" + many(2_000, "- {name: r%d, call: bts.refresh, do: [{refuse: internal}]}\n"), "is never asked"},
 		"control characters":        {"title: \x00\x01", "not valid YAML"},
 	}
 }

@@ -35,7 +35,10 @@ type Names = rule.Names
 func NamesOf(providers []*engine.Provider) Names {
 	names := Names{Policy: func(name string, value any) error { return checkPolicy(providers, name, value) }}
 	for _, p := range providers {
-		s := rule.SimNames{Name: p.Name, Operations: p.Contract.OperationIDs(), Refusals: slices.Sorted(maps.Keys(p.Refusals)), Expires: p.Expire != nil}
+		s := rule.SimNames{
+			Name: p.Name, Operations: p.Contract.OperationIDs(), Refusals: slices.Sorted(maps.Keys(p.Refusals)), Expires: p.Expire != nil,
+			NumericCodes: p.NumericCodes,
+		}
 		for _, t := range p.Contract.Catalogue {
 			s.Events = append(s.Events, t.Type)
 		}

@@ -148,10 +148,30 @@ func TestParseTakesYAMLAndJSONThatStandAlone(t *testing.T) {
 			Title: "x", Params: map[string]any{}, Rules: []script.Rule{{Call: script.Targets{"bts.*"}, Do: []script.Action{{Fault: "hang"}}}},
 		}, s)
 	}
-	_, err := scenario.Parse([]byte("title: x\ninclude: [a]"), names())
+	s, err := scenario.Parse([]byte(`{"title": "\ud83d\ude00 \/", "params": {"a": [1, -2.5, true, null, {}, "ä"], "b": {}}}`), names())
+	require.NoError(t, err)
+	require.Equal(t, "😀 /", s.Title)
+	require.Equal(t, map[string]any{"a": []any{1.0, -2.5, true, nil, map[string]any{}, "ä"}, "b": map[string]any{}}, s.Params)
+	_, err = scenario.Parse([]byte("title: x\ninclude: [a]"), names())
 	require.EqualError(t, err, "scenario:2:10: include: a scenario that is sent has no includes: send one that is complete")
 	_, err = scenario.Parse([]byte("rules: []"), names())
 	require.EqualError(t, err, "scenario:1:1: title: is missing")
+}
+
+func TestProblemsOfJSONHaveTheirPlace(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"{\n  \"title\": \"ä\", \"abuot\": 1\n}":                                                     "a.yaml:2:17: abuot: unknown member; did you mean about?",
+		"{\"title\": \"ä\",\n\n \"steps\": [{},\n {\"wait\": 5}]}":                                   "a.yaml:4:11: steps[1].wait: want a text, got 5; put it in quotes",
+		`{"title": "x", "seed": 9007199254740993}`:                                                   "too large to be exact",
+		`{"title": "x", "title": "y"}`:                                                               `"title" stands twice`,
+		`{"title": "x", "params": {"a": ` + strings.Repeat("[", 70) + strings.Repeat("]", 70) + `}}`: "nested deeper than 64 levels",
+		`{"title": "x", "params": {"a": [` + strings.Repeat("1,", 110_000) + `1]}}`:                  "too much",
+		`{"title": "x"} {}`: "not valid YAML",
+	} {
+		_, err := load(text)
+		require.ErrorContains(t, err, want)
+	}
 }
 
 func TestWhatCannotBeReadIsSaid(t *testing.T) {

@@ -1,7 +1,6 @@
 package scenario
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -9,8 +8,6 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
-
-	"github.com/mocksrv/mocksrv/internal/strictjson"
 )
 
 // MaxFile is how many bytes a file may have.
@@ -129,8 +126,11 @@ func readTree(name string, data []byte) (*node, Problems) {
 	if line, column, ok := tooDeep(data); ok {
 		return nil, Problems{file.problem(line, column, "", nestedTooDeep())}
 	}
+	if isJSON(data) {
+		return readJSON(file, data)
+	}
 	var document yaml.Node
-	if err := yaml.Load(spaced(data), &document); err != nil {
+	if err := yaml.Load(data, &document); err != nil {
 		unreadable := file.unreadable(err)
 		unreadable.NotYAML = true
 		return nil, Problems{unreadable}
@@ -146,21 +146,8 @@ func readTree(name string, data []byte) (*node, Problems) {
 	return root, nil
 }
 
-// spaced makes the tabs between the tokens of a JSON document spaces: YAML indents with spaces only.
-func spaced(data []byte) []byte {
-	if trimmed := bytes.TrimSpace(data); len(trimmed) == 0 || trimmed[0] != '{' || !isJSON(data) {
-		return data
-	}
-	return bytes.ReplaceAll(data, []byte("\t"), []byte(" ")) // valid JSON has no tab within a text
-}
-
 func tooMuch() string {
 	return fmt.Sprintf("too much: a scenario has at most %d values and %d bytes of text, with aliases replaced and includes", maxValues, maxText)
-}
-
-func isJSON(data []byte) bool {
-	_, err := strictjson.Decode(data)
-	return err == nil
 }
 
 func nestedTooDeep() string { return fmt.Sprintf("nested deeper than %d levels", maxDepth) }

@@ -190,7 +190,9 @@ func find(c *sims.Call, accounts ...string) (subscription, error) {
 }
 
 func payloadOf(c *sims.Call) map[string]any {
-	p, _ := c.Object()["payload"].(map[string]any)
+	body, _ := c.Decoded() // a script refuses before the body is looked at
+	object, _ := body.(map[string]any)
+	p, _ := object["payload"].(map[string]any)
 	return p
 }
 

@@ -12,8 +12,10 @@ import (
 
 	"github.com/mocksrv/mocksrv/internal/contract"
 	"github.com/mocksrv/mocksrv/internal/engine"
+	"github.com/mocksrv/mocksrv/internal/rule"
 	"github.com/mocksrv/mocksrv/internal/store"
 	"github.com/mocksrv/mocksrv/internal/strictjson"
+	"github.com/mocksrv/mocksrv/script"
 	"github.com/mocksrv/mocksrv/sims"
 )
 
@@ -64,6 +66,7 @@ func scriptedErrors(t *testing.T, sim *sims.Sim) {
 		for _, id := range w.Provider.Contract.OperationIDs() {
 			if w.fits(id, w.refusal(id, refuse)) {
 				documented++
+				refusedByRule(t, sim, id, name)
 			}
 		}
 		require.NotZero(t, documented, "no operation documents the refusal %s", name)
@@ -79,6 +82,21 @@ func scriptedErrors(t *testing.T, sim *sims.Sim) {
 			}
 		}
 	}
+}
+
+// refusedByRule: a rule that asks for a refusal gets it instead of the operation's answer, as the provider gives it.
+func refusedByRule(t *testing.T, sim *sims.Sim, operation, name string) {
+	t.Helper()
+	w := New(t, sim)
+	refuse := script.Rule{Call: script.Targets{sim.Name + "." + operation}, Do: []script.Action{{Refuse: &script.Refuse{Error: name}}}}
+	require.NoError(t, w.Sandbox.AddRules(rule.Part{Rules: []script.Rule{refuse}}))
+	reply := w.Call(operation, w.exampleRequest(w.Provider.Contract.Operations[operation], ""))
+	require.GreaterOrEqual(t, reply.Status, 400)
+	require.NotNil(t, reply.Refusal)
+	_, known := w.Provider.Contract.Entry(reply.Refusal.Rule)
+	require.True(t, known, reply.Refusal.Rule)
+	require.Contains(t, reply.Refusal.Saw, name)
+	require.Empty(t, w.Webhooks())
 }
 
 // hasText says whether an envelope has a place for a text: that of an OAuth2 token endpoint has none.

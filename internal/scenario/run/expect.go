@@ -252,11 +252,11 @@ func (t *trial) expectThat(ctx context.Context, path string, wanted []string) er
 		if len(wanted) > 1 {
 			at = fmt.Sprintf("%s[%d]", path, i)
 		}
-		true_, err := t.holds(ctx, text)
+		holds, err := t.holds(ctx, text)
 		if err != nil {
 			return within(at, err)
 		}
-		if !true_ {
+		if !holds {
 			return mismatch{path: at, message: "not true: " + text, differences: t.operands(ctx, text)}
 		}
 	}

@@ -102,11 +102,7 @@ func clip(text string) string {
 // curl is the last call as a line for a shell.
 func (t *trial) curl() string {
 	x := t.last
-	at := x.request.URL.String()
-	if t.target.Public != "" {
-		at = strings.Replace(at, "http://"+inProcessHost, t.target.Public, 1)
-	}
-	words := []string{"curl", "-si", "-X", x.request.Method, quoted(at)}
+	words := []string{"curl", "-si", "-X", x.request.Method, quoted(x.request.URL.String())}
 	if x.request.Host != "" && x.request.Host != x.request.URL.Host {
 		words = append(words, "-H", quoted("Host: "+x.request.Host))
 	}
@@ -123,6 +119,3 @@ func (t *trial) curl() string {
 	}
 	return strings.Join(words, " ")
 }
-
-// inProcessHost is where a server without a listener is.
-const inProcessHost = "mocksrv"

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -16,7 +17,7 @@ import (
 )
 
 // ErrNoScenario means that a path leads to no scenario at all.
-var ErrNoScenario = errors.New("no scenario")
+var ErrNoScenario = errors.New("no scenario there")
 
 // Files finds the scenario files of a path: the file, those of a folder and the folders in it, or a built-in scenario by its
 // name.
@@ -60,12 +61,12 @@ func inFolder(folder string) ([]string, error) {
 
 // perhaps is the built-in scenario that was meant.
 func perhaps(name string) string {
-	known := scenarios.Names()
-	if len(known) == 0 {
-		return ""
+	const alike = 0.6
+	best := slices.MaxFunc(scenarios.Names(), func(a, b string) int { return cmp.Compare(near.Likeness(a, name), near.Likeness(b, name)) })
+	if near.Likeness(best, name) >= alike {
+		return fmt.Sprintf("; did you mean %s?", best)
 	}
-	return fmt.Sprintf("; did you mean %s? (mocksrv scenarios lists them)",
-		slices.MinFunc(known, func(a, b string) int { return near.Distance(a, name) - near.Distance(b, name) }))
+	return " (mocksrv scenarios lists those)"
 }
 
 // Read reads a scenario file, or a built-in scenario by its name.

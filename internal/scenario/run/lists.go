@@ -48,7 +48,11 @@ func (t *trial) expectEntries(ctx context.Context, path, name string, want scrip
 	}
 	matched, misses := matching(want.Match, inScope(name, want.Match, all))
 	if n := len(matched); n < low || high >= 0 && n > high {
-		return mismatch{path: path, message: fmt.Sprintf("%s: %d matched %s, %s wanted", name, n, shown(want.Match), countText(low, high)), differences: misses}
+		found := fmt.Sprintf("%d matched %s", n, shown(want.Match))
+		if len(want.Match) == 0 {
+			found = fmt.Sprintf("%d there", n)
+		}
+		return mismatch{path: path, message: fmt.Sprintf("%s: %s, %s wanted", name, found, countText(low, high)), differences: misses}
 	}
 	if want.Signature != "" {
 		if err := t.expectSignature(ctx, path+".signature", want.Signature, matched); err != nil {

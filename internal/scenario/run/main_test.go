@@ -21,7 +21,7 @@ func target(t *testing.T, options ...func(*mocksrv.Options)) run.Target {
 	srv := mocksrv.RunT(t, options...)
 	providers, err := mocksrv.Providers()
 	require.NoError(t, err)
-	return run.Target{Control: srv.Control(), HTTP: &http.Client{}, Providers: providers}
+	return run.Target{Control: srv.Control(), HTTP: run.NewHTTP(), Providers: providers}
 }
 
 // steps is a case of a file with these steps.

@@ -54,7 +54,7 @@ func (t *Text) End(s Summary) {
 	}
 	fmt.Fprintf(t.W, "%d passed, %d failed", s.Passed(), s.Failed())
 	if s.Skipped > 0 {
-		fmt.Fprintf(t.W, ", %d not chosen", s.Skipped)
+		fmt.Fprintf(t.W, ", %d not run", s.Skipped)
 	}
 	fmt.Fprintf(t.W, " in %s (%s of world time)\n", rounded(s.Real), s.Virtual)
 }
@@ -137,7 +137,7 @@ func rounded(d time.Duration) time.Duration {
 type jsonReport struct {
 	Passed  int          `json:"passed"`
 	Failed  int          `json:"failed"`  // cases, and files that could not be read
-	Skipped int          `json:"skipped"` // cases that were not chosen
+	Skipped int          `json:"skipped"` // cases that were not run: not chosen, or interrupted before
 	Real    string       `json:"real"`
 	Virtual string       `json:"virtual"` // world time of all cases together
 	Cases   []jsonCase   `json:"cases"`

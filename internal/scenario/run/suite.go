@@ -31,7 +31,7 @@ type Summary struct {
 	Broken  []Broken
 	Real    time.Duration
 	Virtual time.Duration // of all cases together
-	Skipped int           // cases that were not chosen
+	Skipped int           // cases that were not run: not chosen, or the run was interrupted before
 }
 
 // Passed is how many cases passed.
@@ -65,12 +65,16 @@ func (s Suite) chosen() []Case {
 func (s Suite) Run(ctx context.Context, t Target) Summary {
 	started := clock.WallNow()
 	chosen := s.chosen()
-	out := Summary{Results: make([]Result, len(chosen)), Broken: s.Broken, Skipped: len(s.Cases) - len(chosen)}
+	out := Summary{Results: make([]Result, len(chosen)), Broken: s.Broken}
 	var running sync.WaitGroup
 	var telling sync.Mutex
 	places := make(chan struct{}, max(1, s.Parallel))
+	begun := 0
 	for i, c := range chosen {
-		places <- struct{}{}
+		if places <- struct{}{}; ctx.Err() != nil {
+			break // interrupted: those under way end, and no other begins
+		}
+		begun++
 		running.Go(func() {
 			defer func() { <-places }()
 			result := t.Run(ctx, c, s.Options)
@@ -83,6 +87,8 @@ func (s Suite) Run(ctx context.Context, t Target) Summary {
 		})
 	}
 	running.Wait()
+	out.Results = out.Results[:begun]
+	out.Skipped = len(s.Cases) - begun
 	for _, r := range out.Results {
 		out.Virtual += r.Virtual
 	}

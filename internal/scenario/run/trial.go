@@ -30,6 +30,7 @@ type trial struct {
 	names   map[string]any // what expressions see beside what steps change
 	saved   map[string]any // what steps saved
 	steps   int            // performed so far
+	frozen  bool           // the clock stands still
 
 	last     *exchange // the last call and its answer
 	repeated int       // the index of the step under way
@@ -74,6 +75,7 @@ func (t *trial) open(ctx context.Context) error {
 		return err
 	}
 	t.sandbox, t.start = t.target.Control.In(t.world.Name), t.world.Clock.Now
+	t.frozen = t.world.Clock.Mode == "frozen"
 	t.names = t.worldNames()
 	return nil
 }
@@ -213,7 +215,7 @@ func (t *trial) vars(ctx context.Context, texts string) (expression.Vars, error)
 		v.Now = now.Now
 	}
 	if strings.Contains(texts, "fake") {
-		turn := uint64(t.steps)<<32 + uint64(t.repeated) //nolint:gosec // both are small and not negative
+		turn := uint64(t.steps)<<32 + uint64(t.repeated)
 		v.Fake = sims.Fake(derive.Root(t.seed, t.c.origin()).Child("steps").Value("fake", turn))
 	}
 	return v, nil
