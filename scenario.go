@@ -102,7 +102,7 @@ func (s *Server) Record() ([]byte, error) {
 // Scenarios is what runs scenarios against this server, for commands.
 func (s *Server) Scenarios() run.Target {
 	calls := run.NewHTTP()
-	if s.providerEnds == nil {
+	if len(s.providerEnds) == 0 {
 		calls = s.Client()
 	}
 	return run.Target{Control: s.Control(), HTTP: calls, Providers: s.engine.Providers()}

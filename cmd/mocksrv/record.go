@@ -15,7 +15,7 @@ import (
 type recordCommand struct {
 	URL          string `help:"The server." name:"url" default:"http://127.0.0.1:8080" placeholder:"URL"`
 	Sandbox      string `help:"The sandbox." default:"default" placeholder:"NAME"`
-	Out          string `help:"Write the scenario to this file instead of the standard output." type:"path" placeholder:"FILE"`
+	Out          string `help:"Write the scenario to this file instead of the standard output." placeholder:"FILE"`
 	ControlToken string `help:"Send this bearer token to the server." placeholder:"TOKEN"`
 }
 

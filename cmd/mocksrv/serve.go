@@ -28,7 +28,7 @@ type serveCommand struct {
 	TLSKey              string        `name:"tls-key" help:"The key of --tls-cert (PEM)." placeholder:"FILE"`
 	Scenario            []string      `help:"Serve this scenario: a file, or a built-in one by its name. Its seed and clock count where the flags say nothing. Repeatable." placeholder:"FILE"`
 	Watch               bool          `help:"Read the scenarios again when their files change. The default sandbox starts anew; a file that is wrong changes nothing."`
-	Record              string        `help:"When the server stops, write what happened in the default sandbox to this file, as a scenario that mocksrv test runs." type:"path" placeholder:"FILE"`
+	Record              string        `help:"When the server stops, write what happened in the default sandbox to this file, as a scenario that mocksrv test runs." placeholder:"FILE"`
 	Seed                int64         `help:"Every id, secret and payload derives from it." default:"1"`
 	Clock               string        `help:"World clock of the default sandbox: real, or an RFC 3339 instant at which it is frozen." default:"real"`
 	Edge                string        `help:"Clock that request timestamps are compared with: wall (this machine's) or world." enum:"wall,world" default:"wall"`

@@ -21,7 +21,7 @@ import (
 type testCommand struct {
 	Paths    []string `arg:"" name:"path" help:"Scenario files, folders of them, or names of built-in scenarios (mocksrv scenarios lists those)."`
 	Only     string   `name:"run" help:"Only cases whose name matches: the file, and after a slash the case." placeholder:"REGEXP"`
-	JUnit    string   `name:"junit" help:"Also write the results to this file, as JUnit XML." type:"path" placeholder:"FILE"`
+	JUnit    string   `name:"junit" help:"Also write the results to this file, as JUnit XML." placeholder:"FILE"`
 	JSON     bool     `name:"json" help:"Print the results as one JSON document: counts, and for each case its failure with step, place, differences, the call as a curl line and its answer."`
 	Seed     *int64   `help:"Run with this seed instead of the ones in the files."`
 	Parallel int      `help:"How many cases run at the same time, each in a sandbox of its own." default:"8"`

@@ -5,7 +5,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	runtimemetrics "runtime/metrics"
-	"runtime/pprof"
 	"time"
 )
 
@@ -21,6 +20,7 @@ func figures() []figure {
 	return []figure{
 		{"go_gc_gogc_percent", "Heap size target percentage (GOGC).", gauge, []string{"/gc/gogc:percent"}},
 		{"go_gc_gomemlimit_bytes", "Memory limit of the Go runtime (GOMEMLIMIT).", gauge, []string{"/gc/gomemlimit:bytes"}},
+		{"go_threads", "Number of threads.", gauge, []string{"/sched/threads/total:threads"}},
 		{"go_sched_gomaxprocs_threads", "How many threads may run Go code at the same time (GOMAXPROCS).", gauge, []string{"/sched/gomaxprocs:threads"}},
 		{"go_goroutines", "Number of goroutines that exist.", gauge, []string{"/sched/goroutines:goroutines"}},
 		{"go_memstats_alloc_bytes", "Bytes in use on the heap.", gauge, []string{classes + "heap/objects:bytes"}},
@@ -61,8 +61,6 @@ func goRuntime() []family {
 	runtimemetrics.Read(samples)
 	families := append(collections(), family{
 		name: "go_info", help: "The version of Go.", kind: gauge, samples: []sample{{labels: []label{{"version", runtime.Version()}}, value: 1}},
-	}, family{
-		name: "go_threads", help: "Number of threads created.", kind: gauge, samples: []sample{{value: float64(pprof.Lookup("threadcreate").Count())}},
 	})
 	for _, f := range all {
 		value := 0.0

@@ -28,13 +28,7 @@ func history(t *testing.T, c run.Case) string {
 	journal, err := on.Control.In(r.Sandbox).Journal(t.Context(), client.JournalFilter{Direction: "all"})
 	require.NoError(t, err)
 	var all strings.Builder
-	// Requests of one instant run beside each other: in which order they stand is luck.
-	slices.SortStableFunc(journal.Exchanges, func(a, b client.Exchange) int {
-		if d := a.At.Compare(b.At); d != 0 || a.Direction == "in" || b.Direction == "in" {
-			return d
-		}
-		return strings.Compare(a.DeliveryID, b.DeliveryID)
-	})
+	sortInstants(journal.Exchanges)
 	for _, x := range journal.Exchanges {
 		x.Took, x.ID = "", 0
 		if strings.Contains(x.Path+x.Request.Body, "127.0.0.1:") {
@@ -52,6 +46,19 @@ func history(t *testing.T, c run.Case) string {
 		all.WriteString(port.ReplaceAllString(string(data), "127.0.0.1:port") + "\n")
 	}
 	return all.String()
+}
+
+// sortInstants puts the attempts that stand beside each other and are of the same instant into the order of their deliveries:
+// requests of one instant run at the same time, so that their order is luck.
+func sortInstants(all []client.Exchange) {
+	for len(all) > 0 {
+		n := 1
+		for n < len(all) && all[0].Direction == "out" && all[n].Direction == "out" && all[n].At.Equal(all[0].At) {
+			n++
+		}
+		slices.SortStableFunc(all[:n], func(a, b client.Exchange) int { return strings.Compare(a.DeliveryID, b.DeliveryID) })
+		all = all[n:]
+	}
 }
 
 var port = regexp.MustCompile(`127\.0\.0\.1:[0-9]+`)
