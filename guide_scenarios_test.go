@@ -1,20 +1,16 @@
 package mocksrv_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
-	"reflect"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/mocksrv/mocksrv"
-	"github.com/mocksrv/mocksrv/internal/expression"
-	"github.com/mocksrv/mocksrv/internal/rule"
-	"github.com/mocksrv/mocksrv/script"
 )
 
 // scenarioGuide is the guide whose examples are run here; scripts/guide.sh runs its shell blocks.
@@ -73,7 +69,7 @@ func TestTheExamplesOfTheScenarioGuidePass(t *testing.T) {
 		if e.kind == "in" {
 			world, ok := worlds[e.name]
 			require.True(t, ok, "no world %s", e.name)
-			text, path = completed(e.text, world), filepath.Join(folder, strings.Repeat("0", 3-len(itoa(i)))+itoa(i)+"-"+e.name+".yaml")
+			text, path = completed(e.text, world), filepath.Join(folder, fmt.Sprintf("%02d-%s.yaml", i, e.name))
 		}
 		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))

@@ -69,7 +69,7 @@ func (c *Client) CA(ctx context.Context) (certificate []byte, err error) {
 }
 
 // ClientCertificate makes a certificate that the development CA signs, for a client of a provider that asks for one.
-func (c *Client) ClientCertificate(ctx context.Context, n NewClientCertificate) (out ClientCertificate, err error) {
+func (c *Client) ClientCertificate(ctx context.Context, n NewCertificate) (out Certificate, err error) {
 	return out, c.call(ctx, http.MethodPost, "v1/certificates/client", n, &out)
 }
 

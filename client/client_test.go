@@ -142,6 +142,16 @@ func TestTheTokenIsSent(t *testing.T) {
 	require.ErrorContains(t, err, "control token required")
 }
 
+func TestCertificates(t *testing.T) {
+	t.Parallel()
+	c := mocksrv.RunT(t).Control()
+	ca, err := c.CA(t.Context())
+	require.NoError(t, err)
+	certificate, err := c.ClientCertificate(t.Context(), client.NewCertificate{Name: "tester"})
+	require.NoError(t, err)
+	require.Equal(t, string(ca), certificate.CA)
+}
+
 // TestEveryCall makes each call once; that its answers decode into the types without a rest is proven by the contract
 // test of the control API.
 func TestEveryCall(t *testing.T) {
@@ -153,11 +163,6 @@ func TestEveryCall(t *testing.T) {
 	sims, err := c.Sims(ctx)
 	must(err)
 	require.NotEmpty(t, sims.Sims)
-	ca, err := c.CA(ctx)
-	must(err)
-	certificate, err := c.ClientCertificate(ctx, client.NewClientCertificate{Name: "tester"})
-	must(err)
-	require.Equal(t, string(ca), certificate.CA)
 	seed := int64(7)
 	made, err := c.CreateSandbox(ctx, client.NewSandbox{Name: "a", Seed: &seed, Clock: []byte(`"2026-01-08T10:30:00Z"`), Policies: map[string]any{"signedsub.block_limit": 1}})
 	must(err)
@@ -215,7 +220,7 @@ func deliver(t *testing.T, s *client.SandboxClient, provider *http.Client, sim c
 	unblocked, err := s.Unblock(ctx, webhooks.Webhooks[0].ID)
 	require.NoError(t, err)
 	require.Zero(t, unblocked.Redelivered)
-	journal, err := s.Journal(ctx, client.JournalFilter{Sim: "hsrcpay", Operation: webhooks.Webhooks[0].Sim, Direction: "all", Rule: "x", Since: "0", Status: 200, Page: client.Page{Limit: 1}})
+	journal, err := s.Journal(ctx, client.JournalFilter{Sim: "hsrcpay", Operation: "listWebhooks", Direction: "all", Rule: "credentials", Since: "0", Status: 200, Page: client.Page{Limit: 1}})
 	require.NoError(t, err)
 	require.Empty(t, journal.Exchanges)
 	journal, err = s.Journal(ctx, client.JournalFilter{Direction: "all", Page: client.Page{Newest: 1}})

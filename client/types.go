@@ -326,14 +326,14 @@ type ProblemField struct {
 // Error implements error.
 func (p Problem) Error() string { return p.Title + ": " + p.Detail }
 
-// NewClientCertificate is the body of POST …/certificates/client.
-type NewClientCertificate struct {
+// NewCertificate is the body of POST …/certificates/client.
+type NewCertificate struct {
 	Name    string `json:"name,omitzero"`    // its common name, 1 to 64 characters; "": a default
 	Expired bool   `json:"expired,omitzero"` // it ended yesterday
 }
 
-// ClientCertificate is a client's certificate with its key, and the CA that signed it, all in PEM.
-type ClientCertificate struct {
+// Certificate is a client's certificate with its key, and the CA that signed it, all in PEM.
+type Certificate struct {
 	Certificate string `json:"certificate"`
 	Key         string `json:"key"`
 	CA          string `json:"ca"`

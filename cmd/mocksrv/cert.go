@@ -72,7 +72,7 @@ func (c *certClientCommand) issue(ctx context.Context) (certificate, key []byte,
 	}
 	ctx, cancel := context.WithTimeout(ctx, patienceWithServer)
 	defer cancel()
-	asked := client.NewClientCertificate{Name: c.Name, Expired: c.Expired}
+	asked := client.NewCertificate{Name: c.Name, Expired: c.Expired}
 	made, err := newClient(c.URL, c.ControlToken, client.WithStartupWait(0)).ClientCertificate(ctx, asked)
 	if err != nil {
 		return nil, nil, fmt.Errorf("ask the server at %s for a certificate: %w", c.URL, err)

@@ -39,6 +39,9 @@ control-listen: "" # default
 tls-dir: "" # default
 tls-cert: "" # default
 tls-key: "" # default
+scenario: [] # default
+watch: false # default
+record: "" # default
 seed: 3000 # flag --seed
 clock: real # default
 edge: world # file `+config+`

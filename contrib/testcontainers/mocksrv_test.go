@@ -77,7 +77,7 @@ func TestAClientCertificateOpensBankly(t *testing.T) {
 	c := started(t)
 	control, err := c.Client(t.Context())
 	require.NoError(t, err)
-	issued, err := control.ClientCertificate(t.Context(), client.NewClientCertificate{Name: "shop"})
+	issued, err := control.ClientCertificate(t.Context(), client.NewCertificate{Name: "shop"})
 	require.NoError(t, err)
 	certificate, err := tls.X509KeyPair([]byte(issued.Certificate), []byte(issued.Key))
 	require.NoError(t, err)

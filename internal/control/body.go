@@ -7,7 +7,6 @@ import (
 	"math"
 	"net/http"
 	"reflect"
-	"slices"
 	"strings"
 	"time"
 
@@ -205,17 +204,10 @@ func unknown(field, name, what string, known []string) client.ProblemField {
 
 // suggest offers the most similar of the known names, if it is similar enough to be what was meant.
 func suggest(wrong string, known []string) string {
-	if len(known) == 0 || len(wrong) > 100 {
-		return ""
+	if best := near.Best(wrong, known); best != "" {
+		return fmt.Sprintf("; did you mean %q?", best)
 	}
-	lower := strings.ToLower(wrong)
-	nearest := slices.MinFunc(known, func(a, b string) int {
-		return near.Distance(strings.ToLower(a), lower) - near.Distance(strings.ToLower(b), lower)
-	})
-	if near.Distance(strings.ToLower(nearest), lower) > max(len(nearest)/2, 1) {
-		return ""
-	}
-	return fmt.Sprintf("; did you mean %q?", nearest)
+	return ""
 }
 
 // maxSeen is how much of a wrong value is repeated in a problem.

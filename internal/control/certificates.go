@@ -14,7 +14,7 @@ func (a *API) getCA(*call) (int, any, error) {
 
 // issueClient makes a certificate for a client of a provider that asks for one.
 func (a *API) issueClient(c *call) (int, any, error) {
-	var body client.NewClientCertificate
+	var body client.NewCertificate
 	if err := read(c, &body); err != nil {
 		return 0, nil, err
 	}
@@ -29,7 +29,7 @@ func (a *API) issueClient(c *call) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return http.StatusCreated, client.ClientCertificate{
+	return http.StatusCreated, client.Certificate{
 		Certificate: string(certificate), Key: string(key), CA: string(a.options.CA.PEM()),
 	}, nil
 }

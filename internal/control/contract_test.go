@@ -91,7 +91,7 @@ func sandboxJourney(a *api) {
 func certificateJourney(a *api) {
 	ca := a.call("GET /_mocksrv/ca.pem", request{}).is(200)
 	for _, body := range []string{"", `{}`, `{"name":"checkout","expired":true}`} {
-		made := decode[client.ClientCertificate](a.call("POST /_mocksrv/v1/certificates/client", request{body: body}).is(201))
+		made := decode[client.Certificate](a.call("POST /_mocksrv/v1/certificates/client", request{body: body}).is(201))
 		_, err := tls.X509KeyPair([]byte(made.Certificate), []byte(made.Key))
 		require.NoError(a, err)
 		require.Equal(a, string(ca.body), made.CA)

@@ -34,7 +34,7 @@ func (a *API) applyScenario(c *call) (int, any, error) {
 	if err != nil {
 		return 0, nil, client.Problem{Title: "invalid body", Status: http.StatusBadRequest, Detail: "the body ended early: " + err.Error()}
 	}
-	sc, err := scenario.Parse(data, scenario.NamesOf(a.engine.Providers()))
+	sc, err := scenario.Parse(data, a.engine.Names())
 	if err != nil {
 		return 0, nil, wrongBody(err)
 	}
@@ -90,7 +90,7 @@ func (a *API) scenarioOf(raw []byte) (*script.Scenario, error) {
 	if len(raw) == 0 || string(raw) == "null" {
 		return nil, nil
 	}
-	names := scenario.NamesOf(a.engine.Providers())
+	names := a.engine.Names()
 	var text string
 	if err := strictjson.Unmarshal(raw, &text); err != nil { // an object: JSON is YAML
 		sc, err := scenario.Parse(raw, names)

@@ -96,7 +96,7 @@ func (a *API) act(c *call) (int, any, error) {
 		return 0, nil, invalid("actions", "a list of at least one action is needed")
 	}
 	var wrong []client.ProblemField
-	names := a.engine.RuleNames()
+	names := a.engine.Names()
 	for i, action := range body.Actions {
 		wrong = append(wrong, faultFields(rule.CheckActions(action, i, names))...)
 	}

@@ -241,3 +241,23 @@ func TestCompareAsksForAnAttemptThatWasMade(t *testing.T) {
 	_, err := c.Dispatcher.Compare(c.Sandbox, "dlv_none", 0, delivery.Claim{})
 	require.ErrorIs(t, err, delivery.ErrUnknownDelivery)
 }
+
+func TestWhatWasSentIsValidUntilTheKeyChanges(t *testing.T) {
+	t.Parallel()
+	for name, signs := range map[string]bool{"bts": false, "bitpay": true, "bankly": true, "signedsub": true, "hsrcpay": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := delivered(t, name)
+			valid, err := c.Dispatcher.Valid(c.Sandbox, c.sent.ID, 1)
+			require.NoError(t, err)
+			require.Equal(t, signs, valid)
+			_, err = c.Dispatcher.Valid(c.Sandbox, c.sent.ID, 2)
+			require.ErrorIs(t, err, delivery.ErrUnknownDelivery)
+		})
+	}
+	c := delivered(t, "signedsub")
+	c.Call("regenerateApiKeys", simtest.Request{Body: object{"account": c.Credentials["account"], "id": c.sent.WebhookID}}).OK()
+	valid, err := c.Dispatcher.Valid(c.Sandbox, c.sent.ID, 0)
+	require.NoError(t, err)
+	require.False(t, valid, "the present key is another one")
+}

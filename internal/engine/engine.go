@@ -19,6 +19,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/mocksrv/mocksrv/internal/rule"
 	"github.com/mocksrv/mocksrv/internal/store"
 	"github.com/mocksrv/mocksrv/sims"
 )
@@ -71,6 +72,7 @@ type Engine struct {
 	providers []*Provider
 	byName    map[string]*Provider
 	byHost    map[string]*Provider
+	names     rule.Names
 
 	dropped atomic.Uint64 // exchanges, by the journals of all sandboxes
 	expired atomic.Uint64 // sandboxes
@@ -102,7 +104,7 @@ func New(o Options) (*Engine, error) {
 	}
 	e := &Engine{
 		outbox: noOutbox{}, director: noDirector{}, options: o, log: o.Log, store: o.Store, providers: o.Providers,
-		byName: map[string]*Provider{}, byHost: map[string]*Provider{}, sandboxes: map[string]*Sandbox{}, reserved: map[string]struct{}{},
+		names: NamesOf(o.Providers), byName: map[string]*Provider{}, byHost: map[string]*Provider{}, sandboxes: map[string]*Sandbox{}, reserved: map[string]struct{}{},
 	}
 	for _, p := range o.Providers {
 		e.byName[p.Name] = p

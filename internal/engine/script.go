@@ -53,30 +53,6 @@ func (e *Engine) Perform(s *Sandbox, effects []Effect) {
 	}
 }
 
-// RuleNames is what rules may refer to.
-func (e *Engine) RuleNames() rule.Names {
-	names := rule.Names{Policy: e.checkPolicy}
-	for _, p := range e.providers {
-		s := rule.SimNames{Name: p.Name, Operations: p.Contract.OperationIDs(), Refusals: keys(p.Refusals), Expires: p.Expire != nil, NumericCodes: p.NumericCodes}
-		for _, t := range p.Contract.Catalogue {
-			s.Events = append(s.Events, t.Type)
-		}
-		if p.Delivery != nil {
-			s.Environments = p.Delivery.Environments
-		}
-		names.Sims = append(names.Sims, s)
-	}
-	return names
-}
-
-func (e *Engine) checkPolicy(name string, value any) error {
-	policy, err := e.policy(name)
-	if err == nil && value != nil {
-		_, err = policy.Parse(value)
-	}
-	return err
-}
-
 // Rules returns the scripted rules of the sandbox; nil when there are none.
 func (s *Sandbox) Rules() *rule.Set { return s.rules.Load() }
 
@@ -84,7 +60,7 @@ func (s *Sandbox) Rules() *rule.Set { return s.rules.Load() }
 func (s *Sandbox) AddRules(part rule.Part) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	set, err := rule.Compile(append(slices.Clone(s.Rules().Parts()), part), s.engine.RuleNames())
+	set, err := rule.Compile(append(slices.Clone(s.Rules().Parts()), part), s.engine.names)
 	if err != nil {
 		return err
 	}
@@ -124,7 +100,7 @@ func (s *Sandbox) compileRules(parts []rule.Part) (*rule.Set, error) {
 	if len(parts) == 0 {
 		return nil, nil
 	}
-	return rule.Compile(parts, s.engine.RuleNames())
+	return rule.Compile(parts, s.engine.names)
 }
 
 // Applied remembers a scenario that was applied.

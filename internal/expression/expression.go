@@ -219,7 +219,7 @@ func suggest(wrong string, names []string) string {
 		known = append(known, name)
 	}
 	slices.Sort(known)
-	if best := nearest(wrong, known); near.Distance(best, wrong) <= 1+len(wrong)/3 {
+	if best := near.Best(wrong, known); best != "" {
 		return fmt.Sprintf("; did you mean %s?", best)
 	}
 	if best := nearest(wrong, builtin.Names); near.Distance(best, wrong) == 1 {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -172,9 +173,7 @@ func serveStream(w http.ResponseWriter, r *http.Request, kind Kind, a Answer) {
 		half = a.Body[:len(a.Body)/2]
 	case Truncate, Dribble:
 	}
-	for name, values := range a.Header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), a.Header)
 	length := len(a.Body)
 	if kind == Truncate {
 		length += shortBy

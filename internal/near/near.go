@@ -1,7 +1,11 @@
 // Package near says how alike two names are, for the suggestions that go with a misspelt one.
 package near
 
-import "strings"
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
 
 // Distance is the number of letters to insert, delete or replace to make one name of the other.
 func Distance(a, b string) int {
@@ -33,4 +37,23 @@ func Likeness(a, b string) float64 {
 		}
 	}
 	return 2 * float64(shared) / float64(len(a)+len(b))
+}
+
+// Best is the name that a misspelt one was probably meant to be; "" when none is like it.
+func Best(wrong string, names []string) string {
+	const longest, alike = 100, 0.6
+	if len(names) == 0 || len(wrong) > longest {
+		return ""
+	}
+	lower := strings.ToLower(wrong)
+	distance := func(name string) int { return Distance(strings.ToLower(name), lower) }
+	best := slices.MinFunc(names, func(a, b string) int { return distance(a) - distance(b) })
+	if distance(best) <= 1+len(wrong)/3 {
+		return best
+	}
+	best = slices.MaxFunc(names, func(a, b string) int { return cmp.Compare(Likeness(a, wrong), Likeness(b, wrong)) })
+	if Likeness(best, wrong) > alike {
+		return best
+	}
+	return ""
 }

@@ -183,12 +183,7 @@ func place(p script.Point) string {
 }
 
 // checkVerb looks at the members of the one verb.
-func checkVerb(p script.Point, a script.Action, n Names) (faults Faults) {
-	wrong := func(path string, err error) {
-		if err != nil {
-			faults = append(faults, Fault{Path: path, Message: err.Error()})
-		}
-	}
+func checkVerb(p script.Point, a script.Action, n Names) Faults {
 	switch {
 	case a.Answer != nil:
 		return checkAnswer(*a.Answer).under("answer")
@@ -205,27 +200,42 @@ func checkVerb(p script.Point, a script.Action, n Names) (faults Faults) {
 	case a.Policy != nil:
 		return checkPolicies(a.Policy, n).under("policy")
 	case a.Receiver != nil:
-		wrong("receiver.name", known(a.Receiver.Name, "receiver", n.Receivers))
-	case a.Fault != "":
-		wrong("fault", oneOf(a.Fault, "reset_before", "reset_during", "hang", "dribble", "truncate", "garbage"))
-	case a.Certificate != "":
-		wrong("certificate", oneOf(a.Certificate, "expired", "wrong_host", "self_signed", "handshake_cut"))
-	case a.Duplicate != 0:
-		wrong("duplicate", within(a.Duplicate, 1, MaxDuplicate))
-	case a.Pad != 0:
-		wrong("pad", within(a.Pad, 1, MaxPad))
-	case a.Reorder != "":
-		wrong("reorder", duration(a.Reorder))
-	case a.Stale != "":
-		wrong("stale", duration(a.Stale))
-	case a.Expire != "":
-		wrong("expire", checkExpire(a.Expire, n))
-	case a.Block != "":
-		wrong("block", checkWebhook(a.Block, n))
-	case a.Unblock != "":
-		wrong("unblock", checkWebhook(a.Unblock, n))
+		return one("receiver.name", known(a.Receiver.Name, "receiver", n.Receivers))
 	}
-	return faults
+	return checkValue(a, n)
+}
+
+// checkValue looks at verbs that are one value.
+func checkValue(a script.Action, n Names) Faults {
+	switch {
+	case a.Fault != "":
+		return one("fault", oneOf(a.Fault, "reset_before", "reset_during", "hang", "dribble", "truncate", "garbage"))
+	case a.Certificate != "":
+		return one("certificate", oneOf(a.Certificate, "expired", "wrong_host", "self_signed", "handshake_cut"))
+	case a.Duplicate != 0:
+		return one("duplicate", within(a.Duplicate, 1, MaxDuplicate))
+	case a.Pad != 0:
+		return one("pad", within(a.Pad, 1, MaxPad))
+	case a.Reorder != "":
+		return one("reorder", duration(a.Reorder))
+	case a.Stale != "":
+		return one("stale", duration(a.Stale))
+	case a.Expire != "":
+		return one("expire", checkExpire(a.Expire, n))
+	case a.Block != "":
+		return one("block", checkWebhook(a.Block, n))
+	case a.Unblock != "":
+		return one("unblock", checkWebhook(a.Unblock, n))
+	}
+	return nil
+}
+
+// one is a fault for an error, if there is one.
+func one(path string, err error) Faults {
+	if err == nil {
+		return nil
+	}
+	return Faults{{Path: path, Message: err.Error()}}
 }
 
 func checkAnswer(a script.Answer) (faults Faults) {

@@ -79,14 +79,9 @@ func answers(actions []script.Action) bool {
 }
 
 func (r *Rule) decide(in Input) (Fired, bool) {
-	memory, known := Memories(in.Tx).Get(r.Name)
+	memory, _ := Memories(in.Tx).Get(r.Name)
 	vars := expression.Vars{Now: in.Now}
-	ok, err := r.applies(in, &vars)
-	if err != nil && err.Error() != memory.Error || err == nil && memory.Error != "" && ok {
-		memory.Error = text(err)
-		Memories(in.Tx).Put(r.Name, memory)
-	}
-	if !ok || err != nil {
+	if !r.met(in, &memory, &vars) {
 		return Fired{}, false
 	}
 	wait, over := r.limit(&memory, in.Now)
@@ -94,11 +89,8 @@ func (r *Rule) decide(in Input) (Fired, bool) {
 		memory.Matched++
 	}
 	n := uint64(memory.Matched)
-	acts := over && r.counts(memory.Matched) && (r.Chance == nil || in.Draw("chance/"+r.Name, n) < *r.Chance)
-	if !acts {
-		if over || known || r.Rate != nil {
-			Memories(in.Tx).Put(r.Name, memory)
-		}
+	if !over || !r.counts(memory.Matched) || r.Chance != nil && in.Draw("chance/"+r.Name, n) >= *r.Chance {
+		Memories(in.Tx).Put(r.Name, memory)
 		return Fired{}, false
 	}
 	memory.Fired++
@@ -106,12 +98,22 @@ func (r *Rule) decide(in Input) (Fired, bool) {
 	if in.Fake != nil && r.hasHoles() {
 		vars.Fake = in.Fake("rule/"+r.Name, n)
 	}
-	f := Fired{Rule: r.Name, U: in.Draw("delay/"+r.Name, n), V: in.Draw("delay 2/"+r.Name, n)}
-	f.Actions, err = r.fill(vars)
+	actions, err := r.fill(vars)
 	memory.Error = text(err)
 	Memories(in.Tx).Put(r.Name, memory)
-	f.Actions = perform(in.Tx, f.Actions)
-	return f, true
+	return Fired{
+		Rule: r.Name, Actions: perform(in.Tx, actions), U: in.Draw("delay/"+r.Name, n), V: in.Draw("delay 2/"+r.Name, n),
+	}, true
+}
+
+// met: everything holds but what counts. Why an expression could not be evaluated is remembered.
+func (r *Rule) met(in Input, memory *Memory, vars *expression.Vars) bool {
+	ok, err := r.applies(in, vars)
+	if err != nil && err.Error() != memory.Error {
+		memory.Error = err.Error()
+		Memories(in.Tx).Put(r.Name, *memory)
+	}
+	return ok && err == nil
 }
 
 func text(err error) string {
@@ -156,11 +158,11 @@ func (r *Rule) limit(m *Memory, now time.Time) (wait time.Duration, over bool) {
 			passed = append(passed, at)
 		}
 	}
+	m.Passed = passed
 	if len(passed) < r.Rate.Over {
-		m.Passed = append(passed, now)
+		m.Passed = append(m.Passed, now)
 		return 0, false
 	}
-	m.Passed = passed
 	if len(passed) == 0 {
 		return r.per, true
 	}

@@ -178,17 +178,10 @@ func subjects(targets []target, p script.Point, n Names) []subject {
 
 // suggest is what a wrong name could have been.
 func suggest(wrong string, names []string) string {
-	const enough = 0.5
-	best, likeness := "", 0.0
-	for _, name := range names {
-		if l := near.Likeness(name, wrong); l > likeness {
-			best, likeness = name, l
-		}
+	if best := near.Best(wrong, names); best != "" {
+		return fmt.Sprintf("; did you mean %q?", best)
 	}
-	if likeness < enough {
-		return ""
-	}
-	return fmt.Sprintf("; did you mean %q?", best)
+	return ""
 }
 
 // Verbs returns the verbs an action has, in the order of their documentation.

@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/mocksrv/mocksrv/internal/contract"
 	"github.com/mocksrv/mocksrv/internal/engine"
 	"github.com/mocksrv/mocksrv/internal/rule"
 	"github.com/mocksrv/mocksrv/internal/strictjson"
@@ -32,51 +31,7 @@ const (
 type Names = rule.Names
 
 // NamesOf returns what files may refer to that are for these providers.
-func NamesOf(providers []*engine.Provider) Names {
-	names := Names{Policy: func(name string, value any) error { return checkPolicy(providers, name, value) }}
-	for _, p := range providers {
-		s := rule.SimNames{
-			Name: p.Name, Operations: p.Contract.OperationIDs(), Refusals: slices.Sorted(maps.Keys(p.Refusals)), Expires: p.Expire != nil,
-			NumericCodes: p.NumericCodes,
-		}
-		for _, t := range p.Contract.Catalogue {
-			s.Events = append(s.Events, t.Type)
-		}
-		if p.Delivery != nil {
-			s.Environments = p.Delivery.Environments
-		}
-		names.Sims = append(names.Sims, s)
-	}
-	return names
-}
-
-func checkPolicy(providers []*engine.Provider, name string, value any) error {
-	var known []string
-	sim, policyName, _ := strings.Cut(name, ".")
-	for _, p := range providers {
-		for _, own := range p.Contract.PolicyNames() {
-			known = append(known, p.Name+"."+own)
-		}
-		if policy, ok := p.Contract.Policy(policyName); ok && p.Name == sim && value != nil {
-			return policyValue(policy, value)
-		}
-	}
-	if slices.Contains(known, name) {
-		return nil
-	}
-	return fmt.Errorf("there is no policy %q%s; mocksrv ledger lists them", name, onlyNear(name, known))
-}
-
-// policyValue says what is wrong with the value of a policy. A number is easily written where the policy's values are texts.
-func policyValue(policy *contract.Policy, value any) error {
-	_, err := policy.Parse(value)
-	if _, isText := value.(string); err != nil && !isText {
-		if _, asText := policy.Parse(fmt.Sprint(value)); asText == nil {
-			return fmt.Errorf("%w; put it in quotes", err)
-		}
-	}
-	return err
-}
+func NamesOf(providers []*engine.Provider) Names { return engine.NamesOf(providers) }
 
 // Loaded is a scenario file with what it includes.
 type Loaded struct {

@@ -159,8 +159,7 @@ func suggest(wrong string, names []string) string {
 	if len(names) == 0 {
 		return "; there are none"
 	}
-	best := slices.MinFunc(names, func(a, b string) int { return near.Distance(a, wrong) - near.Distance(b, wrong) })
-	if near.Distance(best, wrong) <= 1+len(wrong)/3 || near.Likeness(best, wrong) > 0.6 {
+	if best := near.Best(wrong, names); best != "" {
 		return fmt.Sprintf("; did you mean %s?", best)
 	}
 	const many = 30

@@ -325,7 +325,10 @@ func (a *application) name(w script.Webhook, n int, made sims.Webhook) {
 		name = fmt.Sprintf("%s-%d", w.Name, n+1)
 	}
 	a.applied.Webhooks[name] = script.WebhookName{Sim: w.Sim, ID: made.ID}
-	known := maps.Clone(a.vars["webhooks"].(map[string]any)) //nolint:forcetypeassert // set by clock
+	known := map[string]any{}
+	if before, ok := a.vars["webhooks"].(map[string]any); ok {
+		maps.Copy(known, before)
+	}
 	known[name] = map[string]any{"id": made.ID, "sim": w.Sim, "url": made.URL}
 	a.vars["webhooks"] = known
 }

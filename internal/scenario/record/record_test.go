@@ -121,3 +121,120 @@ func TestARecordingOfEveryBuiltInScenarioPasses(t *testing.T) {
 		})
 	}
 }
+
+func TestARealClockIsRecordedAsTimeThatPasses(t *testing.T) {
+	t.Parallel()
+	srv := mocksrv.RunT(t)
+	text := []byte(`title: An app at work
+clock: {mode: real, edge: wall}
+receivers: {shop: {script: {replies: [{status: 503}, {status: 200}]}}}
+steps:
+- {call: bitpay.generateToken, save: {token: response.json.data.token}}
+- {call: bitpay.createWebhook, token: "${{ token }}", body: {eventType: ORDER_WEBHOOK, url: "https://shop.example/hook"}}
+- {call: bitpay.listWebhooks, token: "${{ token }}"}
+- {call: bitpay.generateToken, sign: stale}
+- {call: bitpay.listWebhooks, sign: wrong}
+- {call: signedsub.listSubscriptions}
+- {call: signedsub.listSubscriptions, sign: wrong}
+- {call: bankly.issueToken, save: {access: response.json.access_token}}
+- {call: bankly.listConfigurations, token: "${{ access }}", query: {page: 1, pageSize: 10}}
+- {call: bankly.createConfiguration, token: read_token}
+- {call: hsrcpay.createWebhook, body: {endpoint: "${{ receivers.shop.url }}", enabled_events: [payment.succeeded]}}
+- {emit: {sim: hsrcpay, type: payment.succeeded, data: {order: "7"}}}
+- {advance: 2m}
+- {emit: {sim: hsrcpay, type: payment.succeeded}}
+- {expect: {deliveries: [{match: {state: delivered}, count: 2}]}}
+- {expect: {that: "false"}}
+`)
+	providers, err := mocksrv.Providers()
+	require.NoError(t, err)
+	loaded, err := scenario.Load("app.yaml", func(string) ([]byte, error) { return text, nil }, scenario.NamesOf(providers))
+	require.NoError(t, err)
+	r := srv.Scenarios().Run(t.Context(), run.Case{File: "app.yaml", Scenario: loaded.Scenario, At: loaded.At}, run.Options{Keep: true})
+	require.Equal(t, 15, r.Steps, r.Failure.Text()) // it fails at the end, and so its sandbox stays
+	recorded, _ := replayed(t, srv, r.Sandbox)
+	var calls []string
+	for _, s := range recorded.Steps {
+		switch {
+		case s.Raw != nil:
+			calls = append(calls, "raw "+s.Raw.Sim)
+		case s.Call != "":
+			calls = append(calls, strings.TrimSpace(s.Call+" "+s.Token))
+		}
+	}
+	require.Equal(t, []string{
+		"bitpay.generateToken", "bitpay.createWebhook ${{ generate_token_token }}", "bitpay.listWebhooks ${{ generate_token_token }}",
+		"raw bitpay", "raw bitpay", "signedsub.listSubscriptions", "raw signedsub", "bankly.issueToken",
+		"bankly.listConfigurations ${{ issue_token_access_token }}", "raw bankly", "hsrcpay.createWebhook",
+	}, calls)
+}
+
+func TestWhatIsNotKnownAnyMoreCannotBeRecorded(t *testing.T) {
+	t.Parallel()
+	providers, err := mocksrv.Providers()
+	require.NoError(t, err)
+	for says, change := range map[string]func(t *testing.T, s *client.SandboxClient){
+		"restored from a snapshot": func(t *testing.T, s *client.SandboxClient) {
+			t.Helper()
+			snapshot, err := s.Snapshot(t.Context())
+			require.NoError(t, err)
+			_, err = s.Restore(t.Context(), snapshot)
+			require.NoError(t, err)
+		},
+		"its journal was cleared": func(t *testing.T, s *client.SandboxClient) {
+			t.Helper()
+			require.NoError(t, s.ClearJournal(t.Context()))
+		},
+		"which no step can say": func(t *testing.T, s *client.SandboxClient) {
+			t.Helper()
+			require.NoError(t, s.Do(t.Context(), script.Action{After: "1h", Set: map[string]string{"a": "b"}}))
+		},
+	} {
+		t.Run(says, func(t *testing.T) {
+			t.Parallel()
+			srv := mocksrv.RunT(t)
+			s := srv.Control().In(mocksrv.DefaultSandbox)
+			change(t, s)
+			_, err := record.Of(t.Context(), srv.Control(), mocksrv.DefaultSandbox, providers)
+			require.ErrorContains(t, err, says)
+			_, err = s.Reset(t.Context())
+			require.NoError(t, err)
+			_, err = record.Of(t.Context(), srv.Control(), mocksrv.DefaultSandbox, providers)
+			if says != "its journal was cleared" {
+				require.NoError(t, err, "a reset is a new start")
+			}
+		})
+	}
+}
+
+func TestEveryKindOfOperationIsRecorded(t *testing.T) {
+	t.Parallel()
+	srv := mocksrv.RunT(t, mocksrv.Frozen(time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)))
+	s := srv.Control().In(mocksrv.DefaultSandbox)
+	ctx := t.Context()
+	later, skew := time.Date(2026, 3, 5, 0, 0, 0, 0, time.UTC), "2s"
+	_, err := s.OpenReceiver(ctx, client.ReceiverSpec{Name: "shop-1", Script: client.ReceiverScript{Replies: []client.ReceiverReply{{Status: 500}}}})
+	require.NoError(t, err)
+	applied, err := s.ApplyScenario(ctx, script.Scenario{
+		Title: "base", Receivers: map[string]script.Receiver{"till": {}}, State: map[string]string{"mode": "day"},
+		Webhooks: []script.Webhook{{Name: "hook", Sim: "hsrcpay", URL: "${{ receivers.till.url }}", Events: []string{"payment.succeeded"}}},
+	})
+	require.NoError(t, err)
+	_, err = s.SetClock(ctx, client.ClockChange{Now: &later, Skew: &skew})
+	require.NoError(t, err)
+	_, err = s.AddRules(ctx, script.Rule{Name: "quiet", Event: script.Targets{"hsrcpay.*"}, State: map[string]string{"mode": "night"}, Do: []script.Action{{Set: map[string]string{"seen": "yes"}}}})
+	require.NoError(t, err)
+	require.NoError(t, s.Do(ctx, script.Action{Set: map[string]string{"mode": "night"}}, script.Action{Block: applied.Webhooks["hook"].ID}))
+	_, err = s.Emit(ctx, client.Event{Sim: "hsrcpay", Type: "payment.succeeded"})
+	require.NoError(t, err)
+	_, err = s.Unblock(ctx, applied.Webhooks["hook"].ID)
+	require.NoError(t, err)
+	require.NoError(t, s.DeleteRules(ctx, ""))
+	_, err = s.ScriptReceiver(ctx, "shop-1", client.ReceiverScript{})
+	require.NoError(t, err)
+	_, err = s.Advance(ctx, client.Advance{By: "0s"})
+	require.NoError(t, err)
+	recorded, _ := replayed(t, srv, mocksrv.DefaultSandbox)
+	require.Equal(t, "${{ webhooks.hook.id }}", recorded.Steps[3].Block)
+	require.Equal(t, "quiet", recorded.Steps[6].Drop)
+}

@@ -1,7 +1,6 @@
 package run
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -61,9 +60,7 @@ func inFolder(folder string) ([]string, error) {
 
 // perhaps is the built-in scenario that was meant.
 func perhaps(name string) string {
-	const alike = 0.6
-	best := slices.MaxFunc(scenarios.Names(), func(a, b string) int { return cmp.Compare(near.Likeness(a, name), near.Likeness(b, name)) })
-	if near.Likeness(best, name) >= alike {
+	if best := near.Best(name, scenarios.Names()); best != "" {
 		return fmt.Sprintf("; did you mean %s?", best)
 	}
 	return " (mocksrv scenarios lists those)"
