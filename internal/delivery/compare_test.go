@@ -256,7 +256,7 @@ func TestWhatWasSentIsValidUntilTheKeyChanges(t *testing.T) {
 		})
 	}
 	c := delivered(t, "signedsub")
-	c.Call("regenerateApiKeys", simtest.Request{Body: object{"account": c.Credentials["account"], "id": c.sent.WebhookID}}).OK()
+	c.Call("regenerateApiKeys", simtest.Request{Body: object{"account": c.Credentials["account"], "payload": object{"requestId": c.sent.WebhookID}}}).OK()
 	valid, err := c.Dispatcher.Valid(c.Sandbox, c.sent.ID, 0)
 	require.NoError(t, err)
 	require.False(t, valid, "the present key is another one")

@@ -324,8 +324,9 @@ type writer struct {
 	changed []Delivery
 	blocked bool // a webhook was
 
-	cause     Cause           // of what is created
-	effects   []engine.Effect // of rules, for after the transaction
+	cause     Cause             // of what is created
+	accounts  map[string]string // names of accounts by the sim's own words; in scripted sandboxes
+	effects   []engine.Effect   // of rules, for after the transaction
 	s         *engine.Sandbox
 	providers func(name string) (*engine.Provider, bool)
 }

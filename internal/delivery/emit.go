@@ -36,10 +36,10 @@ func (d *Dispatcher) EmitFor(s *engine.Sandbox, r EventRequest, cause Cause) (si
 	}
 	var event sims.Event
 	var w *writer
-	account := s.OwnerOf(r.Account, p.Name)
+	account, names := s.OwnerOf(r.Account, p.Name), accountNames(s, p)
 	err = s.Update(func(tx store.Tx) error {
 		w = d.writer(s, p, tx)
-		w.cause = cause
+		w.cause, w.accounts = cause, names
 		seed := w.env.NewID("event")
 		event = sims.Event{
 			ID: "evt_" + seed.Alphanumeric(24), Type: eventType.Type, Group: eventType.Group, Account: account,

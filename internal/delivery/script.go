@@ -44,7 +44,7 @@ func (w *writer) ask(p script.Point, event sims.Event, vars func() map[string]an
 	}
 	return w.s.Consult(w.tx, w.env.Now, rules, func() map[string]any {
 		seen := vars()
-		maps.Copy(seen, map[string]any{"event": shownEvent(event), "sim": w.p.Name, "sandbox": w.s.Name})
+		maps.Copy(seen, map[string]any{"event": w.shownEvent(event), "sim": w.p.Name, "sandbox": w.s.Name})
 		return seen
 	})
 }
@@ -54,12 +54,28 @@ func (w *writer) effect(name string, a script.Action) {
 	w.effects = append(w.effects, engine.Effect{Rule: name, Action: a, Depth: w.cause.Depth + 1})
 }
 
-func shownEvent(e sims.Event) map[string]any {
-	return map[string]any{"id": e.ID, "type": e.Type, "account": e.Account, "environment": e.Environment, "at": e.At}
+func (w *writer) shownEvent(e sims.Event) map[string]any {
+	return map[string]any{"id": e.ID, "type": e.Type, "account": w.account(e.Account), "environment": e.Environment, "at": e.At}
 }
 
-func shownWebhook(e sims.Endpoint) map[string]any {
-	return map[string]any{"id": e.WebhookID, "url": e.URL, "account": e.Account}
+func (w *writer) shownWebhook(e sims.Endpoint) map[string]any {
+	return map[string]any{"id": e.WebhookID, "url": e.URL, "account": w.account(e.Account)}
+}
+
+// account is the name of an account; the sim's own word, when none of the sandbox is. "" is the account default.
+func (w *writer) account(owner string) string {
+	if owner == "" {
+		return sims.DefaultAccount
+	}
+	return cmp.Or(w.accounts[owner], owner)
+}
+
+// accountNames are the names of accounts by the sim's own words, where rules may look at them.
+func accountNames(s *engine.Sandbox, p *engine.Provider) map[string]string {
+	if s.Rules() == nil {
+		return nil
+	}
+	return s.AccountNames(p.Name)
 }
 
 // happens asks the rules about an event.
@@ -74,7 +90,7 @@ func (w *writer) happens(event sims.Event) {
 // wishes asks the rules about a delivery that is being made.
 func (w *writer) wishes(event sims.Event, endpoint sims.Endpoint, payload sims.Object) (want wish) {
 	fired := w.ask(script.OnDelivery, event, func() map[string]any {
-		return map[string]any{"webhook": shownWebhook(endpoint), "payload": decoded(payload)}
+		return map[string]any{"webhook": w.shownWebhook(endpoint), "payload": decoded(payload)}
 	})
 	for _, f := range fired {
 		want.rules, want.u = append(want.rules, f.Rule), f.U
@@ -163,13 +179,15 @@ func (d *Dispatcher) tamper(s *engine.Sandbox, p *engine.Provider, ready *prepar
 	if len(s.Rules().At(script.OnAttempt, p.Name, event.Type)) == 0 {
 		return t
 	}
+	accounts := accountNames(s, p)
 	_ = s.Update(func(tx store.Tx) error { // a sandbox that is gone wants nothing
 		w := d.writer(s, p, tx)
+		w.accounts = accounts
 		w.cause.Depth = ready.delivery.Depth
 		fired := w.ask(script.OnAttempt, event, func() map[string]any {
 			payload, _ := strictjson.Decode(ready.attempt.Body)
 			return map[string]any{
-				"webhook": shownWebhook(ready.endpoint), "payload": payload, "attempt": float64(ready.attempt.N),
+				"webhook": w.shownWebhook(ready.endpoint), "payload": payload, "attempt": float64(ready.attempt.N),
 				"delivery": map[string]any{"id": ready.delivery.ID, "attempts": float64(ready.attempt.N - 1)},
 			}
 		})

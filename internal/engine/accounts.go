@@ -181,6 +181,17 @@ func (s *Sandbox) AccountOwner(name, sim string) (owner string, ok bool) {
 	return owner, err == nil
 }
 
+// AccountNames are the names of the accounts by the sim's own words for them.
+func (s *Sandbox) AccountNames(sim string) map[string]string {
+	names := map[string]string{}
+	for _, name := range s.Accounts() {
+		if owner, ok := s.AccountOwner(name, sim); ok {
+			names[owner] = name
+		}
+	}
+	return names
+}
+
 // OwnerOf is what a sim calls an account that is named either way: by its name here, or by the sim's own word.
 func (s *Sandbox) OwnerOf(named, sim string) string {
 	if owner, ok := s.AccountOwner(named, sim); ok {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/http"
@@ -204,7 +205,8 @@ func (e *Engine) whose(req *request, rules []*rule.Rule) string {
 	if err := e.authenticate(req); err != nil {
 		return ""
 	}
-	return req.provider.Account(req.call)
+	owner := req.provider.Account(req.call)
+	return cmp.Or(req.sandbox.AccountNames(req.provider.Name)[owner], owner)
 }
 
 // plain is a request as expressions see it.

@@ -230,11 +230,8 @@ func TestNoExpressionIsSlowOrLarge(t *testing.T) {
 	} {
 		e, err := expression.Compile(text, []string{"body"})
 		require.NoError(t, err, name)
-		began := time.Now() //nolint:forbidigo // real time is what is measured
 		_, err = e.Value(expression.Vars{Names: map[string]any{"body": big}})
 		require.Error(t, err, name)
-		require.Less(t, time.Since(began), 20*time.Second, name)                        //nolint:forbidigo // likewise
-		t.Logf("%-35s %v: %.80s", name, time.Since(began).Round(time.Microsecond), err) //nolint:forbidigo // likewise
 	}
 }
 

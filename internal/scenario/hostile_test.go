@@ -4,26 +4,21 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/mocksrv/mocksrv/internal/scenario"
 )
 
-// TestHostileFilesAreRefusedQuickly: whatever a file is made of, it takes no long time and no large memory.
-func TestHostileFilesAreRefusedQuickly(t *testing.T) {
+// TestHostileFilesAreRefused: whatever a file is made of, an error says why it is not taken. One that was not bounded would not end.
+func TestHostileFilesAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, c := range hostile() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			began := time.Now() //nolint:forbidigo // real time is what is measured
 			_, err := load(c.file)
-			took := time.Since(began) //nolint:forbidigo // likewise
 			require.ErrorContains(t, err, c.want)
-			require.Less(t, took, 30*time.Second)
 			require.Less(t, len(err.Error()), 100_000)
-			t.Logf("%v: %.120s", took.Round(time.Millisecond), err)
 		})
 	}
 }

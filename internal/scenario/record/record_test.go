@@ -18,6 +18,7 @@ import (
 	"github.com/mocksrv/mocksrv/internal/scenario"
 	"github.com/mocksrv/mocksrv/internal/scenario/record"
 	"github.com/mocksrv/mocksrv/internal/scenario/run"
+	"github.com/mocksrv/mocksrv/internal/strictjson"
 	"github.com/mocksrv/mocksrv/scenarios"
 	"github.com/mocksrv/mocksrv/script"
 )
@@ -237,4 +238,76 @@ func TestEveryKindOfOperationIsRecorded(t *testing.T) {
 	recorded, _ := replayed(t, srv, mocksrv.DefaultSandbox)
 	require.Equal(t, "${{ webhooks.hook.id }}", recorded.Steps[3].Block)
 	require.Equal(t, "quiet", recorded.Steps[6].Drop)
+}
+
+// told is a server whose sandbox has this journal, and a clock that goes by itself.
+func told(t *testing.T, journal client.Journal, now time.Time) *client.Client {
+	t.Helper()
+	answers := map[string]any{
+		"": client.Sandbox{Name: "default", Clock: client.Clock{Mode: "real", Now: now}}, "/recording": client.Recording{Seed: 1, Origin: "default", Clock: client.Clock{Mode: "real", Skew: "0s"}},
+		"/journal": journal, "/deliveries": client.Deliveries{}, "/receivers": client.Receivers{},
+	}
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		data, err := strictjson.Encode(answers[strings.TrimPrefix(r.URL.Path, "/_mocksrv/v1/sandboxes/default")])
+		if err == nil {
+			_, err = w.Write(data)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}))
+	t.Cleanup(srv.Close)
+	return client.New(srv.URL)
+}
+
+func TestPausesAreStepsAndSplitSecondsAreNot(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 3, 4, 5, 6, 7, 250_000_000, time.UTC)
+	list := func(id uint64, at time.Duration) client.Exchange {
+		return client.Exchange{ID: id, At: start.Add(at), Direction: "in", Sim: "hsrcpay", Operation: "listWebhooks", Method: "GET", Path: "/v1/webhooks/", Status: 200}
+	}
+	journal := client.Journal{Exchanges: []client.Exchange{list(1, 0), list(2, 300*time.Millisecond), list(3, 90*time.Second)}}
+	providers, err := mocksrv.Providers()
+	require.NoError(t, err)
+	recorded, err := record.Of(t.Context(), told(t, journal, start.Add(2*time.Hour)), "default", providers)
+	require.NoError(t, err)
+	require.Equal(t, "2026-03-04T05:06:07Z", recorded.Clock)
+	var does []string
+	for _, s := range recorded.Steps {
+		does = append(does, s.Call+s.Advance+s.Name)
+	}
+	require.Equal(t, []string{"hsrcpay.listWebhooks", "hsrcpay.listWebhooks", "1m30.25s", "hsrcpay.listWebhooks", "1h58m30s", "what was delivered"}, does)
+	journal.Dropped = 3
+	_, err = record.Of(t.Context(), told(t, journal, start), "default", providers)
+	require.ErrorContains(t, err, "3 exchanges or deliveries are not kept any more: record a shorter run")
+}
+
+func TestAnAppThatDoesNotAnswerIsPlayedByAReceiverThatDoesNot(t *testing.T) {
+	t.Parallel()
+	var n atomic.Int64
+	app := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		if n.Add(1) <= 2 {
+			panic(http.ErrAbortHandler)
+		}
+	}))
+	t.Cleanup(app.Close)
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	srv := mocksrv.RunT(t, mocksrv.Frozen(time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)))
+	key := srv.Credentials("hsrcpay")["secret_key"]
+	for _, at := range []string{app.URL, gone.URL} {
+		call(t, srv, key, "POST", "hsrcpay", "/v1/webhooks/", `{"endpoint":"`+at+`","enabled_events":["payment.*"]}`, 201)
+	}
+	s := srv.Control().In(mocksrv.DefaultSandbox)
+	_, err := s.Emit(t.Context(), client.Event{Sim: "hsrcpay", Type: "payment.succeeded"})
+	require.NoError(t, err)
+	_, err = s.Advance(t.Context(), client.Advance{Until: "idle"})
+	require.NoError(t, err)
+	recorded, _ := replayed(t, srv, mocksrv.DefaultSandbox)
+	names := []string{"app", "app-2"}
+	if recorded.Receivers["app"].Script.(map[string]any)["down"] == true { //nolint:forcetypeassert // it would fail the test
+		slices.Reverse(names) // which of the two was called first is luck
+	}
+	require.Equal(t, map[string]any{"replies": []any{map[string]any{"times": 2.0, "fault": "reset_before"}, map[string]any{"times": 1.0, "status": 200.0}}}, recorded.Receivers[names[0]].Script)
+	require.Equal(t, map[string]any{"down": true}, recorded.Receivers[names[1]].Script)
 }

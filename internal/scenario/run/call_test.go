@@ -84,14 +84,36 @@ func TestNoAnswerIsAnAnswer(t *testing.T) {
 	const rules = `
 rules:
 - {name: late, call: hsrcpay.listWebhooks, nth: 1, do: [{delay: 20s}]}
-- {name: cut, call: hsrcpay.listWebhooks, nth: 2, do: [{fault: reset_before}]}
-- {name: half, call: hsrcpay.listWebhooks, nth: 3, do: [{fault: truncate}]}
+- {name: cut, call: hsrcpay.listWebhooks, nth: 3, do: [{fault: reset_before}]}
+- {name: half, call: hsrcpay.listWebhooks, nth: 4, do: [{fault: truncate}]}
 steps:
 - {call: hsrcpay.listWebhooks, timeout: 50ms, expect: {error: timeout, rules: [late]}}
+- {call: hsrcpay.listWebhooks, expect: {status: 200}}
 - {call: hsrcpay.listWebhooks, expect: {error: broken, rules: [cut]}}
 `
 	passes(t, rules+"- {call: hsrcpay.listWebhooks, expect: {error: broken, rules: [half]}}\n- {call: hsrcpay.listWebhooks, expect: {status: 200, rules: []}}")
 	f := fails(t, rules+"- {call: hsrcpay.listWebhooks}")
 	require.Contains(t, f.Message, "there was no answer (broken): ")
 	require.Equal(t, []string{"half"}, f.Exchange.Rules)
+}
+
+func TestARedirectIsNotFollowed(t *testing.T) {
+	t.Parallel()
+	passes(t, `
+rules: [{call: hsrcpay.listWebhooks, do: [{answer: {status: 302, headers: {Location: "http://127.0.0.1:1/"}}}]}]
+steps: [{call: hsrcpay.listWebhooks, expect: {status: 302, headers: {location: {$regex: ":1/$"}}}}]
+`)
+}
+
+// However slow a receiver is, what a step has set going is over before the next.
+func TestAStepIsOverBeforeTheNextBegins(t *testing.T) {
+	t.Parallel()
+	passes(t, `
+receivers: {slow: {script: {replies: [{delay: 100ms}]}}}
+webhooks: [{sim: hsrcpay, url: "${{ receivers.slow.url }}", events: [payment.succeeded]}]
+steps:
+- {emit: {sim: hsrcpay, type: payment.succeeded}}
+- {call: hsrcpay.listWebhooks}
+- {expect: {journal: [{match: {direction: out, id: 1}, count: 1}, {match: {direction: in, id: 2}, count: 1}]}}
+`)
 }
