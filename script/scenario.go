@@ -81,7 +81,7 @@ type Step struct {
 
 	Raw *Raw `json:"raw,omitzero" doc:"A request as it is, with nothing added."`
 
-	Emit      *Emit             `json:"emit,omitzero"`
+	Emit      *Emit             `json:"emit,omitzero" doc:"Make an event happen. Expressions see emitted.id, and emitted.deliveries, the ids of its deliveries."`
 	Advance   string            `json:"advance,omitzero" doc:"A duration, an instant, or idle."`
 	Clock     map[string]any    `json:"clock,omitempty" doc:"Change the clock: {mode, now, edge, skew}."`
 	Set       map[string]string `json:"set,omitempty" doc:"Give named states these values."`

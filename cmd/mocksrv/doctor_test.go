@@ -114,7 +114,7 @@ func TestTheDoctorsGuide(t *testing.T) {
 		script.WriteString(block[1])
 		want = append(want, strings.ReplaceAll(regexp.QuoteMeta(block[2]), "…", ".*"))
 	}
-	require.Equal(t, strings.Count(string(data), "```sh\n"), len(want))
+	require.Len(t, want, strings.Count(string(data), "```sh\n"))
 	cmd := exec.CommandContext(t.Context(), "bash", "-eu", "-c", "exec 2>&1\n"+strings.ReplaceAll(script.String(), "http://127.0.0.1:8080", base))
 	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(binary)+":"+os.Getenv("PATH"))
 	out, err := cmd.Output()

@@ -174,6 +174,6 @@ func (c *testCommand) hold(p *program, s runner.Summary) {
 	if kept == 0 || c.Target != "" {
 		return
 	}
-	fmt.Fprintf(p.stderr, "mocksrv: the server stays for the %d sandboxes that were kept, until it is interrupted (Ctrl-C); the curl lines above work\n", kept)
+	fmt.Fprintf(p.stderr, "mocksrv: the sandbox of %s was kept; the server stays until it is interrupted (Ctrl-C), and the curl lines above work\n", counted(kept, "case"))
 	<-p.ctx.Done()
 }

@@ -115,7 +115,7 @@ func TestTestKeepsItsServerForALook(t *testing.T) {
 	said := make([]byte, 1000)
 	n, err := stderr.Read(said)
 	require.NoError(t, err)
-	require.Contains(t, string(said[:n]), "the server stays for the 1 sandboxes")
+	require.Contains(t, string(said[:n]), "the sandbox of 1 case was kept; the server stays until")
 	url := regexp.MustCompile(`curl -si -X GET (\S+)`).FindStringSubmatch(stdout.String())[1]
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	require.NoError(t, err)

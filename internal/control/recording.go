@@ -36,8 +36,8 @@ func newRecordings() *recordings {
 	return &recordings{bySandbox: map[*engine.Sandbox]*recording{}}
 }
 
-// add keeps an operation that was performed.
-func (r *recordings) add(s *engine.Sandbox, o client.Operated) {
+// add keeps an operation that was performed; one that is over the bounds is counted only.
+func (r *recordings) add(s *engine.Sandbox, o client.Operated, over bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	kept, ok := r.bySandbox[s]
@@ -45,7 +45,7 @@ func (r *recordings) add(s *engine.Sandbox, o client.Operated) {
 		kept = &recording{}
 		r.bySandbox[s] = kept
 	}
-	if len(kept.operations) >= maxOperations || kept.bytes+len(o.Body) > maxOperationBytes {
+	if over || len(kept.operations) >= maxOperations || kept.bytes+len(o.Body) > maxOperationBytes {
 		kept.dropped++
 		return
 	}
@@ -104,16 +104,16 @@ func (a *API) noted(pattern string, next route) route {
 		if last := c.sandbox.Journal.Last(); last != nil {
 			o.After = last.ID
 		}
-		var sent bytes.Buffer
-		c.Body = &teeBody{ReadCloser: c.Body, kept: &sent}
+		sent := &teeBody{ReadCloser: c.Body}
+		c.Body = sent
 		status, body, err := next(c)
 		switch {
 		case err != nil:
 		case does == "reset":
 			a.recordings.forget(c.sandbox) // it starts anew
 		default:
-			o.Body = asJSON(sent.Bytes())
-			a.recordings.add(c.sandbox, o)
+			o.Body = asJSON(sent.kept.Bytes())
+			a.recordings.add(c.sandbox, o, sent.over)
 		}
 		return status, body, err
 	}
@@ -134,13 +134,14 @@ func asJSON(body []byte) []byte {
 // teeBody keeps what is read of a body.
 type teeBody struct {
 	io.ReadCloser
-	kept *bytes.Buffer
+	kept bytes.Buffer
+	over bool // it was too long to keep
 }
 
 // Read implements io.Reader.
 func (t *teeBody) Read(p []byte) (int, error) {
 	n, err := t.ReadCloser.Read(p)
-	if t.kept.Len()+n <= maxOperationBytes {
+	if t.over = t.over || t.kept.Len()+n > maxOperationBytes; !t.over {
 		t.kept.Write(p[:n])
 	}
 	return n, err

@@ -117,6 +117,7 @@ func (d *Dispatcher) perform(ctx context.Context, p *engine.Provider, ready *pre
 		a.SetHeader("User-Agent", d.userAgent)
 	}
 	ready.delivery.Trace.pass(a.Header)
+	ready.tamper.finish(a, made.Signature)
 	made.Request = Request{Method: http.MethodPost, URL: ready.endpoint.URL, Header: a.Header, Body: a.Body}
 	if ready.tamper.fail != "" {
 		made.Error = &AttemptError{Class: ClassFault, Detail: "not sent: " + ready.tamper.fail}
@@ -136,12 +137,11 @@ func (d *Dispatcher) perform(ctx context.Context, p *engine.Provider, ready *pre
 // authenticate signs an attempt: anew, or as the one before was signed.
 func (r *prepared) authenticate(p *engine.Provider, made *Attempt) {
 	a := r.attempt
-	made.Tampered = r.tamper.signs()
+	made.Tampered = r.tamper.changes()
 	made.Signed = Signed{Turn: r.delivery.Turn, EdgeAt: a.Edge.Add(-r.tamper.stale), Endpoint: r.endpoint}
 	if repeated, ok := r.repeats(); ok && !made.Tampered {
 		if !repeated.Tampered {
 			a.Header, made.Signature, made.Signed = repeated.Request.Header.Clone(), repeated.Signature, repeated.Signed
-			r.tamper.finish(a, made.Signature)
 			return
 		}
 		a.Edge, made.Signed.EdgeAt = repeated.Signed.EdgeAt, repeated.Signed.EdgeAt
@@ -150,7 +150,6 @@ func (r *prepared) authenticate(p *engine.Provider, made *Attempt) {
 	if err := sign(p, a, made); err != nil {
 		made.Error = &AttemptError{Class: ClassRequest, Detail: err.Error()}
 	}
-	r.tamper.finish(a, made.Signature)
 }
 
 // repeats: the attempt is sent as the one before was, because the provider does not sign anew and the webhook has not

@@ -64,7 +64,7 @@ type Attempt struct {
 	Response  Response       `json:"response"`
 	TookNanos int64          `json:"took_nanos"`
 	Rules     []string       `json:"rules,omitempty"`   // the scripted rules that fired
-	Tampered  bool           `json:"tampered,omitzero"` // they made it be signed otherwise than it would have been
+	Tampered  bool           `json:"tampered,omitzero"` // they made it be sent otherwise than it would have been
 
 	SameBody     bool `json:"same_body,omitzero"`      // the request's body is the delivery's, and is not kept twice
 	BodySignedAt int  `json:"body_signed_at,omitzero"` // 1 + where that body was in the string to sign; 0: it is as it was

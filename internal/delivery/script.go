@@ -170,8 +170,10 @@ type tampering struct {
 	effects []engine.Effect
 }
 
-// signs reports whether the attempt is signed otherwise than it would be.
-func (t tampering) signs() bool { return t.corrupt || t.oldKey != nil || t.stale > 0 }
+// changes reports whether the attempt is sent otherwise than it would be: the next is not to repeat that.
+func (t tampering) changes() bool {
+	return t.corrupt || t.oldKey != nil || t.stale > 0 || t.headers != nil
+}
 
 // tamper asks the rules about an attempt.
 func (d *Dispatcher) tamper(s *engine.Sandbox, p *engine.Provider, ready *prepared) (t tampering) {
@@ -247,8 +249,11 @@ func (t tampering) finish(a *sims.Attempt, signature sims.Signature) {
 				delete(a.Header, had)
 			}
 		}
-		if value != "" {
+		switch {
+		case value != "":
 			a.SetHeader(name, value)
+		case strings.EqualFold(name, "User-Agent"):
+			a.Header["User-Agent"] = nil // without the member the transport would put in its own
 		}
 	}
 }

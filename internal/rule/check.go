@@ -31,7 +31,10 @@ func PointOf(r script.Rule) (script.Point, script.Targets, error) {
 		point   script.Point
 		targets script.Targets
 	}{
-		{script.OnCall, r.Call}, {script.OnEvent, r.Event}, {script.OnDelivery, r.Delivery}, {script.OnAttempt, r.Attempt},
+		{script.OnCall, r.Call},
+		{script.OnEvent, r.Event},
+		{script.OnDelivery, r.Delivery},
+		{script.OnAttempt, r.Attempt},
 		{script.OnHandshake, r.Handshake},
 	} {
 		if len(p.targets) > 0 {

@@ -56,7 +56,7 @@ func used(value any, among []string) []string {
 // stepNames are the variables of a step.
 func (c *checker) stepNames() []string {
 	return append([]string{
-		"state", "params", "receivers", "webhooks", "accounts", "sandbox", "start", "response", "request", "index",
+		"state", "params", "receivers", "webhooks", "accounts", "sandbox", "start", "response", "request", "emitted", "index",
 	}, c.saved[:min(len(c.saved), maxSaved)]...)
 }
 

@@ -64,8 +64,14 @@ func (a *application) run() error {
 		name  string
 		apply func() error
 	}{
-		{"clock", a.clock}, {"policies", a.policies}, {"accounts", a.accounts}, {"state", a.state}, {"receivers", a.receivers},
-		{"webhooks", a.webhooks}, {"deliveries", a.deliveries}, {"rules", a.rules},
+		{"clock", a.clock},
+		{"policies", a.policies},
+		{"accounts", a.accounts},
+		{"state", a.state},
+		{"receivers", a.receivers},
+		{"webhooks", a.webhooks},
+		{"deliveries", a.deliveries},
+		{"rules", a.rules},
 	} {
 		if err := section.apply(); err != nil {
 			return fmt.Errorf("%s: %w", section.name, err)

@@ -152,6 +152,7 @@ func emit(ctx context.Context, t *trial, s script.Step) (did done, err error) {
 	if err != nil {
 		return did, err
 	}
+	deliveries := []any{}
 	for range max(1, e.Count) {
 		emitted, err := t.sandbox.Emit(ctx, client.Event{
 			Sim: e.Sim, Type: e.Type, Account: e.Account, Environment: e.Environment, Data: e.Data, Payload: e.Payload,
@@ -159,8 +160,12 @@ func emit(ctx context.Context, t *trial, s script.Step) (did done, err error) {
 		if err != nil {
 			return did, err
 		}
-		did.made += len(emitted.Deliveries)
+		for _, d := range emitted.Deliveries {
+			deliveries = append(deliveries, d.ID)
+		}
+		t.emitted = map[string]any{"id": emitted.ID, "deliveries": deliveries}
 	}
+	did.made = len(deliveries)
 	return did, nil
 }
 

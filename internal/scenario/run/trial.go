@@ -33,6 +33,7 @@ type trial struct {
 	frozen  bool           // the clock stands still
 
 	last     *exchange // the last call and its answer
+	emitted  any       // the last emit: id of the event, ids of its deliveries
 	repeated int       // the index of the step under way
 }
 
@@ -198,7 +199,7 @@ func (t *trial) vars(ctx context.Context, texts string) (expression.Vars, error)
 	v := expression.Vars{Names: maps.Clone(t.names), Now: t.start}
 	v.Names["index"] = t.repeated
 	v.Names["request"], v.Names["response"] = t.last.names()
-	v.Names["state"] = map[string]any{}
+	v.Names["emitted"], v.Names["state"] = t.emitted, map[string]any{}
 	maps.Copy(v.Names, t.saved)
 	if strings.Contains(texts, "state") {
 		states, err := t.sandbox.State(ctx)
