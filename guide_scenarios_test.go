@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -11,6 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mocksrv/mocksrv"
+	"github.com/mocksrv/mocksrv/internal/rule"
+	"github.com/mocksrv/mocksrv/script"
 )
 
 // scenarioGuide is the guide whose examples are run here; scripts/guide.sh runs its shell blocks.
@@ -87,4 +90,91 @@ func TestTheExamplesOfTheScenarioGuidePass(t *testing.T) {
 			srv.RunScenario(t, file)
 		})
 	}
+}
+
+// scripted are the types of package script of which scenario files are made.
+func scripted() []any {
+	return []any{
+		script.Scenario{}, script.Receiver{}, script.Webhook{}, script.Delivery{}, script.Moment{}, script.Step{}, script.Raw{},
+		script.Expect{}, script.Expected{}, script.Rule{}, script.Rate{}, script.Action{}, script.Answer{}, script.Refuse{},
+		script.Delay{}, script.Emit{}, script.Release{}, script.ReceiverChange{},
+	}
+}
+
+// TestTheScenarioGuideUsesEveryWordOfTheLanguage: each member of each type stands in an example, which is run.
+func TestTheScenarioGuideUsesEveryWordOfTheLanguage(t *testing.T) {
+	t.Parallel()
+	guide := scenarioGuide(t)
+	examples, _ := guideExamples(t, guide)
+	var all strings.Builder
+	for _, e := range examples {
+		all.WriteString(e.text)
+	}
+	for _, value := range scripted() {
+		for f := range reflect.TypeOf(value).Fields() {
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			require.Regexp(t, `\b`+name+`: `, strings.ReplaceAll(all.String(), "\n", " "), "%T.%s is in no example", value, f.Name)
+			for word := range strings.SplitSeq(f.Tag.Get("enum"), ",") {
+				require.Contains(t, guide, word, "%T.%s", value, f.Name)
+			}
+		}
+	}
+}
+
+// TestTheScenarioGuideListsEveryPointActionVariableAndRefusal: its tables leave nothing out.
+func TestTheScenarioGuideListsEveryPointActionVariableAndRefusal(t *testing.T) {
+	t.Parallel()
+	guide := scenarioGuide(t)
+	listed := func(names ...string) {
+		for _, name := range names {
+			require.Regexp(t, "\n\\|[^\n]*`"+regexp.QuoteMeta(name)+"[`:(.]", guide, "%s stands in no table", name)
+		}
+	}
+	for _, point := range []script.Point{script.OnCall, script.OnEvent, script.OnDelivery, script.OnAttempt, script.OnHandshake} {
+		listed(string(point))
+		listed(rule.Variables(point)...)
+		if point != script.OnHandshake { // which has one action, and no table
+			listed(rule.VerbsAt(point)...)
+		}
+	}
+	listed("response", "index", "now")
+	providers, err := mocksrv.Providers()
+	require.NoError(t, err)
+	for _, p := range providers {
+		for name := range p.Refusals {
+			listed(name)
+		}
+	}
+}
+
+// TestTheGoOfTheScenarioGuideIsATest: what the guide shows stands in a test of this package.
+func TestTheGoOfTheScenarioGuideIsATest(t *testing.T) {
+	t.Parallel()
+	_, block, ok := strings.Cut(scenarioGuide(t), "```go\n")
+	require.True(t, ok)
+	block, _, _ = strings.Cut(block, "```")
+	tests, err := os.ReadFile("guide_shop_test.go")
+	require.NoError(t, err)
+	require.Contains(t, string(tests), block)
+}
+
+// exercise is what the third chapter of the guide asks for.
+const exercise = `title: The third create is refused, the receiver fails until the block, and recovers
+policies: {signedsub.block_limit: 3}
+receivers: {shop: {script: {replies: [{status: 500}]}}}
+webhooks: [{name: payouts, sim: signedsub, events: [PAYOUT_CONFIRMED], url: "${{ receivers.shop.url }}"}]
+rules: [{name: limited, call: signedsub.createSubscription, nth: 3, do: [{refuse: rate_limited}]}]
+steps:
+- {repeat: 2, call: signedsub.createSubscription, body: {account: "${{ accounts.default.signedsub.account }}", payload: {requestId: "123e4567-e89b-12d3-a456-42661417400${{ index }}", notificationServiceTypes: [INVOICE], url: "https://shop.example"}}, expect: {status: 200}}
+- {call: signedsub.createSubscription, expect: {status: 429, rules: [limited]}}
+- {repeat: 3, emit: {sim: signedsub, type: PAYOUT_CONFIRMED}}
+- expect: {webhooks: [{match: {id: "${{ webhooks.payouts.id }}", state: blocked}}]}
+- {receiver: {name: shop, script: {}}}
+- {unblock: payouts}
+- expect: {deliveries: [{match: {state: delivered}, count: 3}], webhooks: [{match: {id: "${{ webhooks.payouts.id }}", state: active}}]}
+`
+
+func TestTheExerciseOfTheScenarioGuideCanBeDone(t *testing.T) {
+	t.Parallel()
+	mocksrv.TestScenario(t, written(t, exercise))
 }

@@ -43,6 +43,7 @@ func TestScenarioRunsEachCaseAsASubtest(t *testing.T) {
 func TestScenarioWithoutAListener(t *testing.T) {
 	t.Parallel()
 	mocksrv.TestScenario(t, written(t, shopScenario), mocksrv.NoListener())
+	mocksrv.TestScenario(t, "scenarios", mocksrv.NoListener())
 }
 
 // failing is a test that only remembers how it failed. Its Fatalf ends no goroutine.

@@ -3,6 +3,7 @@ package mocksrv
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -44,7 +45,7 @@ func (s *Server) ClientCertificate(name string, expired bool) (tls.Certificate, 
 func ParseListen(where string) (secure bool, address string, err error) {
 	name, rest, isURL := strings.Cut(where, "://")
 	if !isURL {
-		return false, where, nil
+		return false, where, checkAddress(where, where)
 	}
 	port := "80"
 	switch name {
@@ -58,10 +59,29 @@ func ParseListen(where string) (secure bool, address string, err error) {
 	if address == "" || strings.ContainsAny(address, "/?#@ ") {
 		return false, "", fmt.Errorf("listen on %q: want scheme, host and port alone, such as %s://127.0.0.1:%s", where, name, port)
 	}
-	if _, _, err := net.SplitHostPort(address); err != nil {
+	host, given, err := net.SplitHostPort(address)
+	switch {
+	case err != nil:
 		address = net.JoinHostPort(strings.Trim(address, "[]"), port)
+	case given == "":
+		address = net.JoinHostPort(host, port)
 	}
-	return secure, address, nil
+	return secure, address, checkAddress(where, address)
+}
+
+// checkAddress refuses what package net would take for any port of every interface, or refuse when it is too late.
+func checkAddress(where, address string) error {
+	_, port, err := net.SplitHostPort(address)
+	if err == nil && port == "" {
+		err = errors.New("there is no port")
+	}
+	if err == nil {
+		_, err = net.LookupPort("tcp", port)
+	}
+	if err != nil {
+		return fmt.Errorf("listen on %q: want an address and a port, such as 127.0.0.1:8080: %w", where, err)
+	}
+	return nil
 }
 
 // openCA finds or makes the development CA, and the parsed form of the certificates from elsewhere.

@@ -266,6 +266,8 @@ func TestWhereToListen(t *testing.T) {
 		"https://[::1]":          {true, "[::1]:443"},
 		"https://[::1]:28345":    {true, "[::1]:28345"},
 		"https://:443":           {true, ":443"},
+		"https://127.0.0.1:":     {true, "127.0.0.1:443"},
+		"[::1]:0":                {false, "[::1]:0"},
 	} {
 		secure, address, err := ParseListen(where)
 		require.NoError(t, err)
@@ -279,6 +281,12 @@ func TestWhereToListen(t *testing.T) {
 		"https://127.0.0.1:443/path": "want scheme, host and port alone",
 		"https://user@127.0.0.1:443": "want scheme, host and port alone",
 		"http://127.0.0.1:80?a=b":    "such as http://127.0.0.1:80",
+		"":                           "want an address and a port", // package net listens on every interface
+		"127.0.0.1":                  "missing port",
+		"127.0.0.1:":                 "there is no port",
+		"127.0.0.1:99999":            "want an address and a port",
+		"https://127.0.0.1:99999":    "want an address and a port",
+		"127.0.0.1:-1":               "want an address and a port",
 	} {
 		_, _, err := ParseListen(where)
 		require.ErrorContains(t, err, says, where)

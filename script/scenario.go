@@ -19,7 +19,7 @@ type Scenario struct {
 	Deliveries []Delivery                              `json:"deliveries,omitempty" doc:"Deliveries that exist already."`
 	Rules      []Rule                                  `json:"rules,omitempty" doc:"How the provider behaves otherwise."`
 	Timeline   []Moment                                `json:"timeline,omitempty" doc:"What happens by itself."`
-	Steps      []Step                                  `json:"steps,omitempty" doc:"What a test does and expects, in this order. Ignored while serving."`
+	Steps      []Step                                  `json:"steps,omitempty" doc:"What a test does and expects, in this order. On a frozen clock each is over, with all that is due sent and answered, before the next begins. Ignored while serving."`
 }
 
 // Receiver is a scripted customer endpoint (see the receivers of the control API).

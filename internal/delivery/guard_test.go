@@ -20,6 +20,8 @@ func TestWhichAddressesAreCalled(t *testing.T) {
 		"[::ffff:8.8.8.8]:80": public, "192.0.2.1:80": public,
 		"169.254.169.254:80": never, "169.254.0.1:80": never, "[fe80::1]:80": never, "[fe80::1%eth0]:80": never, "[::ffff:169.254.169.254]:80": never,
 		"[fd00:ec2::254]:80": never, "[fd20:ce::254]:80": never, "100.100.100.200:80": never, "192.0.0.192:80": never, "168.63.129.16:80": never,
+		"[fd00:c1::a9fe:a9fe]:80": never, "[fd00:42::42]:80": never, "[fd00:a9fe:a9fe::1]:80": never, "[fd00:100::100:200]:80": never,
+		"[fd00:ec2::254%1]:80": never, "[fd20:ce::254%eth0]:80": never, "[64:ff9b::a9fe:a9fe%1]:80": never, "[::%1]:80": never, "[fd12::1%1]:80": private,
 		"224.0.0.1:80": never, "239.1.2.3:80": never, "[ff02::1]:80": never, "[ff01::1]:80": never, "[ff0e::1]:80": never,
 		"0.0.0.0:80": never, "[::]:80": never,
 	} {

@@ -238,9 +238,10 @@ func (g guard) forbids(ip netip.Addr) string {
 	return "public: start with --allow-public-delivery to call it"
 }
 
-// embedded is the IPv4 address that an IPv6 address stands for (mapped, compatible, NAT64, 6to4), or the address itself.
+// embedded is the IPv4 address that an IPv6 address stands for (mapped, compatible, NAT64, 6to4), or the address itself. It has
+// no zone, which would keep it from being equal to another, or in a prefix.
 func embedded(ip netip.Addr) netip.Addr {
-	ip = ip.Unmap()
+	ip = ip.Unmap().WithZone("")
 	if ip.Is4() || ip == netip.IPv6Loopback() || ip.IsUnspecified() {
 		return ip
 	}
@@ -260,7 +261,8 @@ func metadata(ip netip.Addr) bool {
 		return true
 	}
 	switch ip.String() {
-	case "169.254.169.254", "fd20:ce::254", "100.100.100.200", "192.0.0.192", "168.63.129.16":
+	case "169.254.169.254", "fd20:ce::254", "100.100.100.200", "fd00:100::100:200", "192.0.0.192", "fd00:c1::a9fe:a9fe", "168.63.129.16",
+		"fd00:42::42", "fd00:a9fe:a9fe::1":
 		return true
 	}
 	return false
