@@ -56,6 +56,7 @@ examples: ## scripts that use a running server as its users do
 	scripts/examples.sh
 	scripts/guide.sh
 	scripts/guide.sh docs/guide-tls.md
+	scripts/guide.sh docs/guide-scenarios.md
 	scripts/tls-matrix.sh
 
 short: ## the fast tests, without the race detector

@@ -158,6 +158,17 @@ func TestTheGoOfTheScenarioGuideIsATest(t *testing.T) {
 	require.Contains(t, string(tests), block)
 }
 
+// TestTheScenarioOfTheReadmeIsThatOfTheGuide: it is run there.
+func TestTheScenarioOfTheReadmeIsThatOfTheGuide(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	_, block, ok := strings.Cut(string(readme), "```yaml\n")
+	require.True(t, ok)
+	block, _, _ = strings.Cut(block, "```")
+	require.Contains(t, scenarioGuide(t), "\n"+block+"YAML\n")
+}
+
 // exercise is what the third chapter of the guide asks for.
 const exercise = `title: The third create is refused, the receiver fails until the block, and recovers
 policies: {signedsub.block_limit: 3}
@@ -167,11 +178,11 @@ rules: [{name: limited, call: signedsub.createSubscription, nth: 3, do: [{refuse
 steps:
 - {repeat: 2, call: signedsub.createSubscription, body: {account: "${{ accounts.default.signedsub.account }}", payload: {requestId: "123e4567-e89b-12d3-a456-42661417400${{ index }}", notificationServiceTypes: [INVOICE], url: "https://shop.example"}}, expect: {status: 200}}
 - {call: signedsub.createSubscription, expect: {status: 429, rules: [limited]}}
-- {repeat: 3, emit: {sim: signedsub, type: PAYOUT_CONFIRMED}}
+- {repeat: 4, emit: {sim: signedsub, type: PAYOUT_CONFIRMED}}
 - expect: {webhooks: [{match: {id: "${{ webhooks.payouts.id }}", state: blocked}}]}
 - {receiver: {name: shop, script: {}}}
 - {unblock: payouts}
-- expect: {deliveries: [{match: {state: delivered}, count: 3}], webhooks: [{match: {id: "${{ webhooks.payouts.id }}", state: active}}]}
+- expect: {deliveries: [{match: {state: delivered}, count: 4}], webhooks: [{match: {id: "${{ webhooks.payouts.id }}", state: active}}]}
 `
 
 func TestTheExerciseOfTheScenarioGuideCanBeDone(t *testing.T) {

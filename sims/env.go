@@ -34,6 +34,20 @@ func DropOver(tx Tx, table, key string, over func(id string) bool) {
 	}
 }
 
+// Change gives the rows under an index key ("" for all) of a table what change makes of them, and returns how many it changed:
+// those for which it returns true.
+func Change[T any](tx Tx, name, key string, rows Table[T], change func(T) (T, bool)) int {
+	changed := 0
+	for _, id := range tx.IDs(name, key, 0, -1) {
+		row, _ := rows.Get(id)
+		if row, wanted := change(row); wanted {
+			rows.Put(id, row)
+			changed++
+		}
+	}
+	return changed
+}
+
 // Derived is 32 bytes that depend on the seed, the sandbox, the sim, a kind and a number, with the usual notations.
 type Derived = derive.Value
 

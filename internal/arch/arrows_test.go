@@ -135,7 +135,7 @@ func allowed() []arrows {
 func forTests() []string {
 	return []string{
 		"github.com/stretchr/testify/require", "github.com/rogpeppe/go-internal", "go.uber.org/goleak", "go.yaml.in/yaml/v4", "pgregory.net/rapid",
-		"github.com/getkin/kin-openapi", "github.com/prometheus", "github.com/santhosh-tekuri/jsonschema/v6",
+		"github.com/getkin/kin-openapi", codec, "github.com/prometheus", "github.com/santhosh-tekuri/jsonschema/v6",
 	}
 }
 

@@ -49,11 +49,19 @@ func readUpTo(c *call, v any, limit int64) error {
 	return nil
 }
 
+// maxWrong is how many wrong fields a problem names. Whoever looks for them stops there: a body may have millions.
+const maxWrong = 100
+
 // invalidFields is a problem with several fields.
 func invalidFields(wrong []client.ProblemField) client.Problem {
+	more := len(wrong) > maxWrong
+	wrong = wrong[:min(len(wrong), maxWrong)]
 	details := make([]string, len(wrong))
 	for i, f := range wrong {
 		details[i] = f.Field + ": " + f.Detail
+	}
+	if more {
+		details = append(details, "and so on")
 	}
 	return client.Problem{
 		Title: "invalid request", Status: http.StatusUnprocessableEntity, Detail: strings.Join(details, "; "), Errors: wrong,
@@ -120,6 +128,9 @@ func objectMisfits(path string, value any, t reflect.Type) []client.ProblemField
 	members := membersOf(t)
 	var wrong []client.ProblemField
 	for _, name := range sortedNames(object) {
+		if len(wrong) > maxWrong {
+			break
+		}
 		if member, known := members[name]; known {
 			wrong = append(wrong, misfits(join(path, name), object[name], member)...)
 			continue
@@ -146,6 +157,9 @@ func listMisfits(path string, value any, t reflect.Type) []client.ProblemField {
 	}
 	var wrong []client.ProblemField
 	for i, item := range list {
+		if len(wrong) > maxWrong {
+			break
+		}
 		wrong = append(wrong, misfits(fmt.Sprintf("%s[%d]", path, i), item, t.Elem())...)
 	}
 	return wrong
@@ -158,6 +172,9 @@ func mapMisfits(path string, value any, t reflect.Type) []client.ProblemField {
 	}
 	var wrong []client.ProblemField
 	for _, name := range sortedNames(object) {
+		if len(wrong) > maxWrong {
+			break
+		}
 		wrong = append(wrong, misfits(join(path, name), object[name], t.Elem())...)
 	}
 	return wrong
@@ -192,9 +209,9 @@ func kindName(kind reflect.Kind) string {
 
 func join(path, name string) string {
 	if path == "" {
-		return name
+		return shorten(name)
 	}
-	return path + "." + name
+	return path + "." + shorten(name)
 }
 
 // unknown is a name that is none of the known ones.

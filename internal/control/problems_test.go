@@ -1,6 +1,7 @@
 package control_test
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -116,6 +117,30 @@ func TestAProblemNamesEveryWrongField(t *testing.T) {
 	t.Parallel()
 	p := newAPI(t).call("POST /_mocksrv/v1/sandboxes", request{body: `{"nam":"x","policies":7,"seed":true}`, wrong: true}).is(422).problem()
 	require.Equal(t, []string{"nam", "policies", "seed"}, []string{p.Errors[0].Field, p.Errors[1].Field, p.Errors[2].Field})
+}
+
+// TestABodyOfWrongMembersIsRefusedInFewWords: the answer used to be hundreds of times larger than the body.
+func TestABodyOfWrongMembersIsRefusedInFewWords(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	var members, items strings.Builder
+	for i := range 5000 {
+		fmt.Fprintf(&members, `,"x%d":1`, i)
+		items.WriteString(",1")
+	}
+	object, list := "{"+members.String()[1:]+"}", "["+items.String()[1:]+"]"
+	for route, body := range map[string]string{
+		"PUT " + sandboxPath + "/clock":      object,
+		"PATCH " + sandboxPath:               `{"policies":` + object + `}`,
+		"POST " + sandboxPath + "/receivers": `{"name":"r","script":{"replies":` + list + `}}`,
+		"PUT " + sandboxPath + "/snapshot":   `{"` + strings.Repeat("x", 1<<20) + `":1}`,
+	} {
+		answer := a.call(route, request{wrong: true, body: body}).is(422)
+		require.Less(t, len(answer.body), 1<<19, route)
+	}
+	problem := decode[client.Problem](a.call("PUT "+sandboxPath+"/clock", request{wrong: true, body: object}).is(422))
+	require.Len(t, problem.Errors, 100)
+	require.True(t, strings.HasSuffix(problem.Detail, "; and so on"), "it says that there are more")
 }
 
 func TestBodiesThatAreNotJSONAreRefusedWithThePlace(t *testing.T) {

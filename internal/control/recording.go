@@ -45,12 +45,13 @@ func (r *recordings) add(s *engine.Sandbox, o client.Operated, over bool) {
 		kept = &recording{}
 		r.bySandbox[s] = kept
 	}
-	if over || len(kept.operations) >= maxOperations || kept.bytes+len(o.Body) > maxOperationBytes {
+	size := len(o.Body) + len(o.Subject)
+	if over || len(kept.operations) >= maxOperations || kept.bytes+size > maxOperationBytes {
 		kept.dropped++
 		return
 	}
 	kept.operations = append(kept.operations, o)
-	kept.bytes += len(o.Body)
+	kept.bytes += size
 }
 
 // forget drops what is kept of a sandbox that starts anew, or is gone.
@@ -114,6 +115,9 @@ func (a *API) noted(pattern string, next route) route {
 		default:
 			o.Body = asJSON(sent.kept.Bytes())
 			a.recordings.add(c.sandbox, o, sent.over)
+			if now, ok := a.engine.Sandbox(c.sandbox.Name); false && (!ok || now != c.sandbox) { // deleted meanwhile
+				a.recordings.forget(c.sandbox)
+			}
 		}
 		return status, body, err
 	}

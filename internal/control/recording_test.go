@@ -1,6 +1,8 @@
 package control_test
 
 import (
+	"io"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -52,4 +54,29 @@ func TestWhatWasRefusedIsNotInTheLog(t *testing.T) {
 	require.Empty(t, r.Operations)
 	require.Equal(t, mocksrv.DefaultSandbox, r.Origin)
 	require.Equal(t, "frozen", r.Clock.Mode)
+}
+
+// whileRead is a body; something happens when it is read for the first time.
+type whileRead struct {
+	io.Reader
+	happens func()
+}
+
+func (w *whileRead) Read(p []byte) (int, error) {
+	w.happens()
+	w.happens = func() {}
+	return w.Reader.Read(p)
+}
+
+// TestACallThatOutlivesItsSandboxLeavesNothing: the log used to keep the sandbox with all it held.
+func TestACallThatOutlivesItsSandboxLeavesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.call("POST", "", `{"name":"short"}`).is(201)
+	body := &whileRead{Reader: strings.NewReader(`{"policies":{}}`), happens: func() { w.call("DELETE", "/short", "").is(204) }}
+	req := httptest.NewRequestWithContext(t.Context(), "PATCH", "http://localhost/_mocksrv/v1/sandboxes/short", body)
+	rec := httptest.NewRecorder()
+	w.api.ServeHTTP(rec, req)
+	require.Equal(t, 200, rec.Code, rec.Body)
+	require.Zero(t, w.api.Recorded())
 }

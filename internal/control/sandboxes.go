@@ -186,6 +186,9 @@ func (a *API) newSandbox(config engine.SandboxConfig) (*engine.Sandbox, error) {
 func (a *API) checkPolicies(set map[string]any) error {
 	var wrong []client.ProblemField
 	for _, name := range sortedNames(set) {
+		if len(wrong) > maxWrong {
+			break
+		}
 		if field, ok := a.checkPolicy(name, set[name]); !ok {
 			wrong = append(wrong, field)
 		}
@@ -197,7 +200,7 @@ func (a *API) checkPolicies(set map[string]any) error {
 }
 
 func (a *API) checkPolicy(name string, value any) (client.ProblemField, bool) {
-	field := "policies." + name
+	field := join("policies", name)
 	simName, policyName, _ := strings.Cut(name, ".")
 	p, ok := a.engine.Provider(simName)
 	if !ok {

@@ -129,6 +129,12 @@ func (s *Sandbox) env(p *Provider, tx store.Tx, now, edge time.Time) *sims.Env {
 	return s.envOf(p, tx, now, edge, s.owner(p, sims.DefaultAccount, s.identity.Load().given[p.Name]))
 }
 
+// Config is what the sandbox started from, and what a reset returns it to.
+func (s *Sandbox) Config() SandboxConfig { return s.config }
+
+// Origin is what ids and secrets derive from beside the seed.
+func (s *Sandbox) Origin() string { return s.identity.Load().origin }
+
 // Seed returns the seed everything in the sandbox derives from.
 func (s *Sandbox) Seed() int64 { return s.identity.Load().seed }
 

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/mocksrv/mocksrv/internal/clock"
 	"github.com/mocksrv/mocksrv/internal/delivery"
 	"github.com/mocksrv/mocksrv/internal/engine"
 	"github.com/mocksrv/mocksrv/internal/expression"
@@ -101,56 +100,6 @@ func orEmpty(m map[string]any) map[string]any {
 		return map[string]any{}
 	}
 	return m
-}
-
-// ClockOf reads the clock of a scenario: real, an instant, or {mode, now, edge, skew}.
-func ClockOf(plain any) (clock.Setting, error) {
-	setting := clock.Setting{Mode: clock.Real, Edge: clock.Wall}
-	switch c := plain.(type) {
-	case string:
-		if c == string(clock.Real) {
-			return setting, nil
-		}
-		at, err := time.Parse(time.RFC3339Nano, c)
-		if err != nil {
-			return setting, fmt.Errorf("want real, or an instant such as 2026-01-08T10:30:00Z, got %q", c)
-		}
-		setting.Mode, setting.Now = clock.Frozen, at.UTC()
-		return setting, nil
-	case map[string]any:
-		return clockMembers(c, setting)
-	}
-	return setting, fmt.Errorf("want real, an instant or {mode, now, edge, skew}, got %v", plain)
-}
-
-func clockMembers(members map[string]any, setting clock.Setting) (clock.Setting, error) {
-	for _, name := range slices.Sorted(maps.Keys(members)) {
-		text, _ := members[name].(string)
-		var err error
-		switch name {
-		case "mode":
-			setting.Mode = clock.Mode(text)
-		case "edge":
-			setting.Edge = clock.Edge(text)
-		case "now":
-			setting.Now, err = time.Parse(time.RFC3339Nano, text)
-			setting.Now = setting.Now.UTC()
-			if members["mode"] == nil {
-				setting.Mode = clock.Frozen
-			}
-		case "skew":
-			setting.Skew, err = time.ParseDuration(text)
-		default:
-			err = fmt.Errorf("it is none of mode, now, edge, skew")
-		}
-		if err != nil {
-			return setting, fmt.Errorf("%s: %w", name, err)
-		}
-	}
-	if !setting.Valid() {
-		return setting, fmt.Errorf("want mode real or frozen and edge wall or world, got %q and %q", setting.Mode, setting.Edge)
-	}
-	return setting, nil
 }
 
 // Prepare makes the configuration of a new sandbox what a scenario says of it. Policies of the configuration win, and its seed and
@@ -414,62 +363,3 @@ func (a *application) rules() error {
 	}
 	return nil
 }
-
-// Keep remembers a scenario that a sandbox was made with: a reset puts it in again.
-func (st *Stage) Keep(s *engine.Sandbox, sc script.Scenario) {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	st.origin[s] = append(st.origin[s], sc)
-}
-
-// Replace makes a sandbox what other scenarios say than those it was made with. When one of them cannot be applied, it stays as it
-// was.
-func (st *Stage) Replace(s *engine.Sandbox, scenarios []script.Scenario) error {
-	st.mu.Lock()
-	before := st.origin[s]
-	st.origin[s] = scenarios
-	st.mu.Unlock()
-	snapshot, err := s.Snapshot()
-	if err != nil {
-		return err
-	}
-	err = st.Reset(s)
-	if err == nil {
-		return nil
-	}
-	st.mu.Lock()
-	st.origin[s] = before
-	st.mu.Unlock()
-	return errors.Join(err, st.Reset(s), s.Restore(snapshot))
-}
-
-// Reset returns a sandbox to what it was made as, its scenarios included.
-func (st *Stage) Reset(s *engine.Sandbox) error {
-	if err := s.Reset(); err != nil {
-		return err
-	}
-	st.receivers.Forget(s)
-	st.mu.Lock()
-	origin := slices.Clone(st.origin[s])
-	st.mu.Unlock()
-	for _, sc := range origin {
-		if _, err := st.Apply(s, sc); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// End frees what is kept of a sandbox that is gone.
-func (st *Stage) End(s *engine.Sandbox) {
-	st.receivers.Forget(s)
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	delete(st.origin, s)
-}
-
-// Close ends what the stage has opened.
-func (st *Stage) Close() { st.receivers.CloseAll() }
-
-// Receivers returns the keeping of scripted receivers.
-func (st *Stage) Receivers() *Receivers { return st.receivers }

@@ -49,14 +49,11 @@ func issueToken(c *sims.Call) (sims.Reply, error) {
 
 // expire lets every issued token expire now.
 func expire(e *sims.Env) int {
-	all, expired := tokens(e.Tx), 0
-	for _, id := range e.Tx.IDs(tokensTable, expiringKey, 0, -1) {
-		t, _ := all.Get(id)
-		if !t.expired(e.Now) {
-			t.ExpiresAt = e.Now
-			all.Put(id, t)
-			expired++
+	return sims.Change(e.Tx, tokensTable, expiringKey, tokens(e.Tx), func(t token) (token, bool) {
+		if t.expired(e.Now) {
+			return t, false
 		}
-	}
-	return expired
+		t.ExpiresAt = e.Now
+		return t, true
+	})
 }

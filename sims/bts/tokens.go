@@ -146,16 +146,13 @@ func newToken(c *sims.Call, a account, use string, lifetime time.Duration) strin
 
 // expire lets every issued token expire now.
 func expire(e *sims.Env) int {
-	all, expired := tokens(e.Tx), 0
-	for _, id := range e.Tx.IDs(tokensTable, "", 0, -1) {
-		t, _ := all.Get(id)
-		if !t.expired(e.Now) {
-			t.ExpiresAt = e.Now
-			all.Put(id, t)
-			expired++
+	return sims.Change(e.Tx, tokensTable, "", tokens(e.Tx), func(t token) (token, bool) {
+		if t.expired(e.Now) {
+			return t, false
 		}
-	}
-	return expired
+		t.ExpiresAt = e.Now
+		return t, true
+	})
 }
 
 //go:embed jwt_test_key.pem
