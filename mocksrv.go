@@ -81,9 +81,6 @@ type Options struct {
 	Version string
 	// Log receives what an operator wants to know. Nil: nothing is logged.
 	Log *slog.Logger
-
-	// handshake says what the client of a TLS handshake meets. Nil: a good certificate.
-	handshake func(serverName string) authority.Kind
 }
 
 // Server is a running simulator.

@@ -117,9 +117,6 @@ func (s *Server) tlsConfig() *tls.Config {
 
 // kind says what the client of a handshake meets: what a scripted rule says.
 func (s *Server) kind(serverName string) authority.Kind {
-	if s.options.handshake != nil {
-		return s.options.handshake(serverName)
-	}
 	return s.stage.Certificate(serverName)
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"github.com/mocksrv/mocksrv/client"
 	"github.com/mocksrv/mocksrv/internal/authority"
+	"github.com/mocksrv/mocksrv/script"
 )
 
 // dropIn is a client that finds every host at a server's TLS listener, and trusts the server's CA.
@@ -167,25 +168,24 @@ func TestAHandshakeCanBeScripted(t *testing.T) {
 	t.Parallel()
 	const host = "https://api.calypso.finance/x"
 	for kind, want := range map[authority.Kind]func(err error){
-		authority.Trusted:      func(err error) { require.NoError(t, err) },
 		authority.SelfSigned:   func(err error) { require.ErrorAs(t, err, new(x509.UnknownAuthorityError)) },
 		authority.Expired:      func(err error) { require.ErrorContains(t, err, "certificate has expired") },
 		authority.WrongHost:    func(err error) { require.ErrorAs(t, err, new(x509.HostnameError)) },
 		authority.HandshakeCut: func(err error) { require.ErrorIs(t, err, syscall.ECONNRESET) },
 	} {
-		srv := RunT(t, TLS(), func(o *Options) {
-			o.handshake = func(name string) authority.Kind {
-				if name == "api.calypso.finance" {
-					return kind
-				}
-				return authority.Trusted
-			}
+		srv := RunT(t, TLS())
+		_, err := srv.Control().In(DefaultSandbox).AddRules(t.Context(), script.Rule{
+			Name: "bad", Handshake: script.Targets{"signedsub"}, First: 1, Do: []script.Action{{Certificate: string(kind)}},
 		})
+		require.NoError(t, err)
 		resp, err := dropIn(srv).Get(host)
 		if err == nil {
 			require.NoError(t, resp.Body.Close())
 		}
 		want(err)
+		again, err := dropIn(srv).Get(host)
+		require.NoError(t, err, "the rule is for the first only")
+		require.NoError(t, again.Body.Close())
 		require.Equal(t, 200, fetch(t, dropIn(srv), "https://localhost/_mocksrv/health").status, "no other name is touched")
 	}
 }

@@ -30,7 +30,7 @@ func (l Listener) Config() *tls.Config {
 		MinVersion:             tls.VersionTLS12,
 		NextProtos:             []string{"h2", "http/1.1"},
 		SessionTicketsDisabled: true,
-		GetCertificate:         l.certificate,
+		GetCertificate:         l.show(Trusted),
 	}
 	// No list of accepted CAs goes out: many clients would then keep a foreign certificate to themselves, and the refusal
 	// could not name it.
@@ -38,13 +38,19 @@ func (l Listener) Config() *tls.Config {
 	asking.ClientAuth = tls.RequestClientCert
 	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		name := serverName(hello)
-		if l.kind(name) == HandshakeCut {
+		kind := l.kind(name) // asked once in a handshake: whoever answers may count
+		if kind == HandshakeCut {
 			return Cut(hello)
 		}
+		chosen := config
 		if l.Asks != nil && l.Asks(name) {
-			return asking, nil
+			chosen = asking
 		}
-		return nil, nil
+		if kind != Trusted {
+			chosen = chosen.Clone()
+			chosen.GetConfigForClient, chosen.GetCertificate = nil, l.show(kind)
+		}
+		return chosen, nil
 	}
 	return config
 }
@@ -59,10 +65,14 @@ func (l Listener) kind(name string) Kind {
 	return Trusted
 }
 
+// show returns what chooses the certificate for a client that is to meet a kind of it.
+func (l Listener) show(kind Kind) func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) { return l.certificate(hello, kind) }
+}
+
 // certificate is what one client is shown.
-func (l Listener) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	r := request{name: serverName(hello)}
-	r.kind = l.kind(r.name)
+func (l Listener) certificate(hello *tls.ClientHelloInfo, kind Kind) (*tls.Certificate, error) {
+	r := request{name: serverName(hello), kind: kind}
 	if r.name == "" || r.name == localhost {
 		r.at = localAddress(hello.Conn)
 	}

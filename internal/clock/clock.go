@@ -164,6 +164,13 @@ func (w *World) Change(change func(Setting) (Setting, error)) error {
 	return err
 }
 
+// Alone runs a function while nobody else sets or moves the clock. The function that it is given sets it.
+func (w *World) Alone(do func(set func(Setting)) error) error {
+	w.moving <- struct{}{}
+	defer func() { <-w.moving }()
+	return do(w.set)
+}
+
 func (w *World) set(s Setting) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -115,7 +115,7 @@ func (a *API) noted(pattern string, next route) route {
 		default:
 			o.Body = asJSON(sent.kept.Bytes())
 			a.recordings.add(c.sandbox, o, sent.over)
-			if now, ok := a.engine.Sandbox(c.sandbox.Name); false && (!ok || now != c.sandbox) { // deleted meanwhile
+			if now, ok := a.engine.Sandbox(c.sandbox.Name); !ok || now != c.sandbox { // deleted meanwhile
 				a.recordings.forget(c.sandbox)
 			}
 		}

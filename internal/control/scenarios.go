@@ -39,7 +39,7 @@ func (a *API) applyScenario(c *call) (int, any, error) {
 		return 0, nil, wrongBody(err)
 	}
 	applied, err := a.stage.Apply(c.sandbox, sc)
-	return http.StatusOK, applied, notApplied(err)
+	return http.StatusOK, applied, notApplied("", err)
 }
 
 // wrongBody is wrongScenario where the whole body is the scenario: one that cannot be read at all is no scenario.
@@ -54,13 +54,18 @@ func wrongBody(err error) error {
 }
 
 // notApplied is a problem that says why a scenario cannot be put into this sandbox, whatever the reason.
-func notApplied(err error) error {
+func notApplied(prefix string, err error) error {
 	if !errors.Is(err, stage.ErrScenario) || errors.Is(err, store.ErrNoSandbox) || errors.Is(err, engine.ErrSandboxFull) {
 		return err
 	}
 	problem := client.Problem{Title: "scenario not applied", Status: http.StatusUnprocessableEntity, Detail: err.Error()}
 	if faults, ok := errors.AsType[rule.Faults](err); ok {
 		problem.Errors = faultFields(faults)
+	} else if part, ok := errors.AsType[*stage.PartError](err); ok {
+		problem.Errors = []client.ProblemField{{Field: part.Path, Detail: part.Err.Error()}}
+	}
+	for i := range problem.Errors {
+		problem.Errors[i].Field = prefix + problem.Errors[i].Field
 	}
 	return problem
 }
@@ -118,7 +123,7 @@ func (a *API) put(s *engine.Sandbox, sc *script.Scenario) error {
 	if _, err := a.stage.Apply(s, *sc); err != nil {
 		_, gone := a.engine.DeleteSandbox(s.Name)
 		a.end(s)
-		return cmp.Or(gone, notApplied(err))
+		return cmp.Or(gone, notApplied("scenario.", err))
 	}
 	a.stage.Keep(s, *sc)
 	return nil

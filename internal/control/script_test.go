@@ -164,6 +164,7 @@ func TestAScenarioIsAppliedWholeOrNotAtAll(t *testing.T) {
 		p := a.call("POST "+sandboxPath+"/scenarios", request{body: fmt.Sprintf(world, names[0], names[1])}).is(422).problem()
 		require.Equal(t, "scenario not applied", p.Title)
 		require.Contains(t, p.Detail, "taken")
+		require.Contains(t, []string{"receivers.taken", "rules[0].name"}, p.Errors[0].Field)
 	}
 	diff := decode[client.SnapshotDiff](a.call("POST "+sandboxPath+"/snapshot/diff", request{body: string(before.body)}).is(200))
 	require.Empty(t, diff.Changes)
@@ -202,4 +203,25 @@ func TestAScenarioThatIsTooLargeIsNotRead(t *testing.T) {
 		body := `{"title":"x"}`
 		a.call("POST "+sandboxPath+"/scenarios", request{body: body + strings.Repeat(" ", size-len(body))}).is(status)
 	}
+}
+
+func TestWhatAScenarioHasNamedStaysKnownWithoutItsRules(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, frozen)
+	a.call("POST "+sandboxPath+"/scenarios", request{body: `{"title":"x","params":{"a":"b"},"rules":[{"name":"its own","call":"*","do":[{"delay":"1ms"}]}]}`}).is(200)
+	for range 3 {
+		a.call("POST "+sandboxPath+"/rules", request{body: `{"rules":[{"name":"added","call":"*","do":[{"set":{"seen":"${{ params.a }}"}}]}]}`}).is(201)
+		a.call("DELETE "+sandboxPath+"/rules", request{query: "name=added"}).is(204)
+	}
+	a.call("DELETE "+sandboxPath+"/rules", request{}).is(204)
+	a.call("POST "+sandboxPath+"/actions", request{body: `{"actions":[{"set":{"c":"${{ params.a }}"}}]}`}).is(200)
+	states := decode[client.States](a.call("GET "+sandboxPath+"/state", request{}).is(200))
+	require.Equal(t, "b", states.State["c"])
+	snapshot := decode[map[string]any](a.call("GET "+sandboxPath+"/snapshot", request{}).is(200))
+	require.Len(t, snapshot["rules"], 1, "nothing piles up")
+	a.call("POST "+sandboxPath+"/reset", request{}).is(200)
+	a.call("POST "+sandboxPath+"/rules", request{body: `{"rules":[{"call":"*","do":[{"delay":"1ms"}]}]}`}).is(201)
+	a.call("DELETE "+sandboxPath+"/rules", request{}).is(204)
+	snapshot = decode[map[string]any](a.call("GET "+sandboxPath+"/snapshot", request{}).is(200))
+	require.NotContains(t, snapshot, "rules")
 }

@@ -157,6 +157,9 @@ func (d Delivery) with(state State, reason string, now time.Time) Delivery {
 	if d.final() {
 		d.FinishedAt = now
 	}
+	if state != Held {
+		d.HeldBy = ""
+	}
 	return d
 }
 

@@ -93,9 +93,6 @@ func (w *writer) create(event sims.Event, eventType sims.EventType, webhookID st
 		return fmt.Errorf("sim %s: target %q has no endpoint", w.p.Name, webhookID)
 	}
 	endpoint.WebhookID = webhookID
-	if err := w.room(webhookID); err != nil {
-		return err
-	}
 	w.known(webhookID)
 	w.seeKeys(endpoint)
 	source := sims.Source{Env: w.env, Event: event, Endpoint: endpoint, Fields: eventType.Fields, Fake: sims.Fake(event.Seed)}
@@ -129,6 +126,9 @@ func (w *writer) create(event sims.Event, eventType sims.EventType, webhookID st
 
 // make numbers and stores a delivery: due now, unless webhook or rules say otherwise.
 func (w *writer) make(d Delivery, endpoint sims.Endpoint, want wish) error {
+	if err := w.room(d.WebhookID); err != nil {
+		return err
+	}
 	d.Seq = w.tx.Next("delivery")
 	d.ID = "dlv_" + w.env.Derived("delivery", d.Seq).Alphanumeric(24)
 	ready := false

@@ -101,12 +101,12 @@ func (w *writer) wishes(event sims.Event, endpoint sims.Endpoint, payload sims.O
 			case a.Hold:
 				want.heldBy = f.Rule
 			case a.Delay != nil:
-				want.delay += rule.Draw(*a.Delay, f.U, f.V, rule.Longest)
+				want.delay = min(want.delay+rule.Draw(*a.Delay, f.U, f.V, rule.Longest), rule.Longest)
 			case a.Reorder != "":
 				span, _ := rule.Duration(a.Reorder)
-				want.reorder += span
+				want.reorder = min(want.reorder+span, rule.Longest)
 			case a.Duplicate > 0:
-				want.duplicate += min(a.Duplicate, rule.MaxDuplicate)
+				want.duplicate = min(want.duplicate+a.Duplicate, rule.MaxDuplicate)
 			case a.Payload != nil:
 				want.payload = append(want.payload, a.Payload)
 			case a.Pad > 0:

@@ -157,6 +157,11 @@ func (s *Sandbox) Update(fn func(store.Tx) error) error { return s.engine.store.
 
 // Reset returns the sandbox to its seed state: empty journal, ready-made credentials, clock and policies as at creation.
 func (s *Sandbox) Reset() error {
+	s.engine.forget(s) // an advance under way comes to its end, before anything that it may need is locked
+	return s.Clock.Alone(s.reset)
+}
+
+func (s *Sandbox) reset(setClock func(clock.Setting)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.engine.forget(s)
@@ -166,7 +171,7 @@ func (s *Sandbox) Reset() error {
 	if err := s.changePolicies(nil, s.config.Policies); err != nil {
 		return err
 	}
-	s.Clock.Set(resetSetting(s.config.Clock))
+	setClock(resetSetting(s.config.Clock))
 	s.Journal.Clear()
 	s.calls.Store(0)
 	if err := s.seed(); err != nil {

@@ -83,7 +83,7 @@ func (s *Sandbox) DeleteRules(name string) (bool, error) {
 		}
 		gone = slices.DeleteFunc(slices.Clone(gone), func(r *rule.Rule) bool { return r.Name != name })
 	}
-	set, err := s.compileRules(rest)
+	set, err := s.compileRules(s.withVars(rest))
 	if err != nil {
 		return true, err
 	}
@@ -94,6 +94,15 @@ func (s *Sandbox) DeleteRules(name string) (bool, error) {
 		}
 		return nil
 	})
+}
+
+// withVars are the parts that still have rules; where scenarios were applied, what they have named stays known without one.
+func (s *Sandbox) withVars(parts []rule.Part) []rule.Part {
+	parts = slices.DeleteFunc(parts, func(p rule.Part) bool { return len(p.Rules) == 0 })
+	if len(s.applied) == 0 {
+		return parts
+	}
+	return append([]rule.Part{{Rules: []script.Rule{}, Vars: s.Vars()}}, parts...)
 }
 
 // compileRules compiles parts; nil when there are none.
@@ -186,7 +195,7 @@ func (e *Engine) consult(req *request) (reply sims.Reply, answered bool, err err
 			case a.Fault != "":
 				req.script.fault = fault.Kind(a.Fault)
 			case a.Delay != nil:
-				req.script.delay += rule.Draw(*a.Delay, f.U, f.V, rule.MaxDelay)
+				req.script.delay = min(req.script.delay+rule.Draw(*a.Delay, f.U, f.V, rule.MaxDelay), rule.MaxDelay)
 			case a.Patch != nil:
 				req.script.patches = append(req.script.patches, a.Patch)
 			default:

@@ -104,8 +104,6 @@ func (s *Sandbox) Restore(snap Snapshot) error {
 	if err != nil {
 		return err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	policies, err := s.parsePolicies(nil, snap.Policies)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrSnapshot, err)
@@ -117,19 +115,32 @@ func (s *Sandbox) Restore(snap Snapshot) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrSnapshot, err)
 	}
-	s.engine.forget(s)
-	s.rules.Store(rules)
+	s.engine.forget(s) // an advance under way comes to its end, before anything that it may need is locked
+	return s.Clock.Alone(func(setClock func(clock.Setting)) error {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.engine.forget(s)
+		s.rules.Store(rules)
+		s.policies.Store(&policies)
+		if err := s.become(snap); err != nil {
+			return err
+		}
+		setClock(setting)
+		return errors.Join(s.engine.outbox.Resume(s), s.engine.director.Resume(s))
+	})
+}
+
+// become takes over what a snapshot holds. The caller holds s.mu.
+func (s *Sandbox) become(snap Snapshot) error {
 	s.applied = snap.Scenarios
 	s.identity.Store(s.engine.identity(snap.Seed, snap.Origin, snap.Credentials))
-	s.policies.Store(&policies)
 	s.calls.Store(snap.Calls)
 	if err := s.Import(snap.State); err != nil {
 		return err
 	}
 	s.adopt(snap.accounts())
 	s.engine.forget(s) // also what was made due between the first time and the new state
-	s.Clock.Set(setting)
-	return errors.Join(s.engine.outbox.Resume(s), s.engine.director.Resume(s))
+	return nil
 }
 
 // checkRows refuses a state whose rows the providers could not read, by having each provider list its webhooks on a

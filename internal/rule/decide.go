@@ -154,7 +154,7 @@ func (r *Rule) limit(m *Memory, now time.Time) (wait time.Duration, over bool) {
 	}
 	var passed []time.Time
 	for _, at := range m.Passed {
-		if now.Sub(at) < r.per {
+		if now.Sub(at).Abs() < r.per { // of later than now are those before the clock was set back
 			passed = append(passed, at)
 		}
 	}

@@ -111,7 +111,7 @@ func Draw(d script.Delay, u, v float64, limit time.Duration) time.Duration {
 	drawn := s.low + time.Duration(u*float64(s.high-s.low))
 	if s.sigma > 0 {
 		normal := math.Sqrt(-2*math.Log(1-u)) * math.Cos(2*math.Pi*v) // Box and Muller
-		drawn = time.Duration(float64(s.low) * math.Exp(s.sigma*normal))
+		drawn = time.Duration(min(float64(s.low)*math.Exp(s.sigma*normal), float64(Longest)))
 	}
 	return min(drawn, limit).Truncate(time.Millisecond)
 }

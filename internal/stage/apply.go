@@ -73,10 +73,30 @@ func (a *application) run() error {
 		{"rules", a.rules},
 	} {
 		if err := section.apply(); err != nil {
-			return fmt.Errorf("%s: %w", section.name, err)
+			return within(section.name, err)
 		}
 	}
 	return nil
+}
+
+// PartError says which part of a scenario cannot be applied.
+type PartError struct {
+	Path string // webhooks[2]
+	Err  error
+}
+
+// Error implements error.
+func (e *PartError) Error() string { return e.Path + ": " + e.Err.Error() }
+
+// Unwrap returns why.
+func (e *PartError) Unwrap() error { return e.Err }
+
+// within is an error of a part, unless one of a smaller part is known.
+func within(path string, err error) error {
+	if _, known := errors.AsType[*PartError](err); known {
+		return err
+	}
+	return &PartError{Path: path, Err: err}
 }
 
 func (a *application) clock() error {
@@ -179,7 +199,7 @@ func (a *application) receivers() error {
 	for _, name := range slices.Sorted(maps.Keys(a.scenario.Receivers)) {
 		url, err := a.stage.receivers.open(a.sandbox, name, a.scenario.Receivers[name])
 		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return within("receivers."+name, err)
 		}
 		a.applied.Receivers[name] = url
 		urls[name] = map[string]any{"url": url}
@@ -224,7 +244,7 @@ func (a *application) webhooks() error {
 	for i, w := range a.scenario.Webhooks {
 		for n := range max(1, min(w.Count, MaxMade)) {
 			if err := a.webhook(w, n); err != nil {
-				return fmt.Errorf("[%d]: %w", i, err)
+				return within(fmt.Sprintf("webhooks[%d]", i), err)
 			}
 		}
 	}
@@ -307,7 +327,7 @@ func (a *application) deliveries() error {
 	for i, wanted := range a.scenario.Deliveries {
 		for n := range max(1, min(wanted.Count, MaxMade)) {
 			if err := a.delivery(wanted, n); err != nil {
-				return fmt.Errorf("[%d]: %w", i, err)
+				return within(fmt.Sprintf("deliveries[%d]", i), err)
 			}
 		}
 	}

@@ -42,7 +42,7 @@ func Start() time.Time { return time.Date(2026, 1, 8, 10, 0, 0, 0, time.UTC) }
 
 func (t *trial) run(ctx context.Context) *Failure {
 	if err := t.open(ctx); err != nil {
-		return &Failure{At: t.at(""), Message: "the scenario was not applied: " + explain(err)}
+		return &Failure{At: t.at(partOf(err)), Message: "the scenario was not applied: " + explain(err)}
 	}
 	for i, step := range t.c.Scenario.Steps {
 		for index := range max(1, step.Repeat) {
@@ -54,6 +54,16 @@ func (t *trial) run(ctx context.Context) *Failure {
 		t.steps++
 	}
 	return nil
+}
+
+// partOf is the part of the scenario that an error names; "": none.
+func partOf(err error) string {
+	p, ok := errors.AsType[client.Problem](err)
+	if !ok || len(p.Errors) == 0 {
+		return ""
+	}
+	part, _ := strings.CutPrefix(p.Errors[0].Field, "scenario.")
+	return part
 }
 
 // open makes the sandbox and puts the world of the scenario into it.
