@@ -95,9 +95,24 @@ func TestTheExamplesOfTheScenarioGuidePass(t *testing.T) {
 // scripted are the types of package script of which scenario files are made.
 func scripted() []any {
 	return []any{
-		script.Scenario{}, script.Receiver{}, script.Webhook{}, script.Delivery{}, script.Moment{}, script.Step{}, script.Raw{},
-		script.Expect{}, script.Expected{}, script.Rule{}, script.Rate{}, script.Action{}, script.Answer{}, script.Refuse{},
-		script.Delay{}, script.Emit{}, script.Release{}, script.ReceiverChange{},
+		script.Scenario{},
+		script.Receiver{},
+		script.Webhook{},
+		script.Delivery{},
+		script.Moment{},
+		script.Step{},
+		script.Raw{},
+		script.Expect{},
+		script.Expected{},
+		script.Rule{},
+		script.Rate{},
+		script.Action{},
+		script.Answer{},
+		script.Refuse{},
+		script.Delay{},
+		script.Emit{},
+		script.Release{},
+		script.ReceiverChange{},
 	}
 }
 

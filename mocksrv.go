@@ -90,6 +90,7 @@ type Server struct {
 	stage      *stage.Stage
 	control    *control.API
 	sandbox    *engine.Sandbox
+	served     map[string]any // policies of the scenarios served from the start
 	options    Options
 	metrics    *metrics.Metrics
 	active     atomic.Int64                     // requests under way
@@ -140,7 +141,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{options: o, fatalf: func(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }}
+	s := &Server{options: o, served: config.Policies, fatalf: func(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }}
 	s.metrics = metrics.New(s.gauges)
 	if err := s.openCA(); err != nil {
 		return nil, err

@@ -212,6 +212,39 @@ func TestARuleDamagesTheAnswerOnTheWire(t *testing.T) {
 	}
 }
 
+// TestADelayedAnswerArrives although the server has a time limit for answers: it used to be lost, or tried again by the client.
+func TestADelayedAnswerArrives(t *testing.T) {
+	t.Parallel()
+	for proto, http2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2.0": true} {
+		t.Run(proto, func(t *testing.T) {
+			t.Parallel()
+			srv := mocksrv.RunT(t)
+			const limit = 100 * time.Millisecond
+			server := httptest.NewUnstartedServer(srv)
+			server.Config.ReadTimeout, server.Config.WriteTimeout = limit, limit
+			server.EnableHTTP2 = http2
+			server.StartTLS()
+			t.Cleanup(server.Close)
+			delay := script.Delay{Fixed: (3 * limit).String()}
+			_, err := srv.Control().In(mocksrv.DefaultSandbox).AddRules(t.Context(),
+				script.Rule{Name: "late", Call: script.Targets{"hsrcpay.listWebhooks"}, Do: []script.Action{{Delay: &delay}}},
+				script.Rule{Name: "slow", Call: script.Targets{"hsrcpay.createWebhook"}, Do: []script.Action{{Fault: "dribble"}}})
+			require.NoError(t, err)
+			for _, method := range []string{http.MethodGet, http.MethodPost} {
+				req, err := http.NewRequestWithContext(t.Context(), method, server.URL+"/hsrcpay/v1/webhooks/", nil)
+				require.NoError(t, err)
+				resp, err := server.Client().Do(req)
+				require.NoError(t, err, method)
+				body, err := io.ReadAll(resp.Body)
+				require.NoError(t, err, method)
+				require.NoError(t, resp.Body.Close())
+				require.Equal(t, http.StatusUnauthorized, resp.StatusCode)
+				require.Contains(t, string(body), "Unauthorized")
+			}
+		})
+	}
+}
+
 func TestASelfEmittingRuleEnds(t *testing.T) {
 	t.Parallel()
 	d := newDrill(t)

@@ -2,9 +2,9 @@ package mocksrv_test
 
 import (
 	"context"
-	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,6 +17,7 @@ import (
 
 const paid = "payment.succeeded"
 
+// emits are actions that make events happen, one after the other.
 func emits(types ...string) []script.Action {
 	var actions []script.Action
 	for _, name := range types {
@@ -25,76 +26,126 @@ func emits(types ...string) []script.Action {
 	return actions
 }
 
-func within(t *testing.T, limit time.Duration, what string, do func()) {
+// setting is an action that gives a named state a value.
+func setting(name, value string) []script.Action {
+	return []script.Action{{Set: map[string]string{name: value}}}
+}
+
+func (d *drill) apply(sc script.Scenario) {
+	d.Helper()
+	_, err := d.sandbox.ApplyScenario(context.Background(), sc)
+	require.NoError(d, err)
+}
+
+func (d *drill) states() map[string]string {
+	d.Helper()
+	state, err := d.sandbox.State(context.Background())
+	require.NoError(d, err)
+	return state.State
+}
+
+// ends fails the test when something takes longer than it ever should.
+func ends(t *testing.T, do func()) {
 	t.Helper()
 	done := make(chan struct{})
 	go func() { defer close(done); do() }()
 	select {
 	case <-done:
-	case <-time.After(limit):
-		require.FailNow(t, "it does not come to an end", what)
+	case <-time.After(time.Minute):
+		require.FailNow(t, "it does not come to an end")
 	}
 }
 
-func TestAResetDuringAnAdvanceThatRulesTakePartIn(t *testing.T) {
+func TestAResetDoesNotWaitForAnAdvanceThatWaitsForIt(t *testing.T) {
 	t.Parallel()
-	d := newDrill(t)
-	d.create()
-	_, err := d.sandbox.ApplyScenario(context.Background(), script.Scenario{
-		Title: "busy", Timeline: []script.Moment{{At: "1s", Every: "1s", Times: 3000, Do: emits(paid)}},
-	})
+	for name, reset := range map[string]func(*drill, []byte) error{
+		"reset":   func(d *drill, _ []byte) error { _, err := d.sandbox.Reset(context.Background()); return err },
+		"restore": func(d *drill, s []byte) error { return d.srv.Restore(s) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDrill(t)
+			before, err := d.srv.Snapshot()
+			require.NoError(t, err)
+			d.create()
+			many := script.Action{Emit: &script.Emit{Sim: "hsrcpay", Type: paid, Count: 2000}}
+			d.apply(script.Scenario{Title: "busy", Timeline: []script.Moment{{At: "1s", Every: "1s", Times: 5, Do: []script.Action{many}}}})
+			ends(t, func() {
+				var moved sync.WaitGroup
+				moved.Go(func() { _, _ = d.srv.Advance(time.Hour) })
+				require.Eventually(t, func() bool { return d.arrived() > 0 || len(d.deliveries()) > 10 }, 30*time.Second, time.Millisecond)
+				require.NoError(t, reset(d, before))
+				moved.Wait()
+			})
+			d.advance(time.Hour)
+			require.Empty(t, d.deliveries())
+		})
+	}
+}
+
+func TestResetsAtTheSameTimeApplyTheScenarioOnceEach(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "served.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("title: served\nstate: {up: 'yes'}\nrules: [{name: one, call: '*', do: [{fault: hang}]}]\n"), 0o600))
+	srv := mocksrv.RunT(t, mocksrv.Serving(file))
+	var resets sync.WaitGroup
+	for range 20 {
+		resets.Go(func() {
+			_, err := srv.Control().In(mocksrv.DefaultSandbox).Reset(context.Background())
+			require.NoError(t, err) //nolint:testifylint // it ends this goroutine, and fails the test
+		})
+	}
+	resets.Wait()
+	rules, err := srv.Rules()
 	require.NoError(t, err)
-	within(t, 20*time.Second, "reset and advance", func() {
-		moved := make(chan struct{})
-		go func() { defer close(moved); _, _ = d.srv.Advance(time.Hour) }()
-		require.Eventually(t, func() bool { return d.arrived() > 3 }, 10*time.Second, time.Millisecond)
-		_, err := d.sandbox.Reset(context.Background())
-		require.NoError(t, err)
-		<-moved
-	})
+	require.Len(t, rules.Rules, 1)
 }
 
-func TestMomentsOfOneInstantComeInTheirOrder(t *testing.T) {
+func TestMomentsOfOneInstantComeInTheirOrderAndFindTheRules(t *testing.T) {
 	t.Parallel()
-	for range 30 {
+	for range 20 {
 		d := newDrill(t)
-		d.create()
-		_, err := d.sandbox.ApplyScenario(context.Background(), script.Scenario{
-			Title: "order", 
+		d.apply(script.Scenario{
+			Title: "at once",
 			Timeline: []script.Moment{
-				{Do: []script.Action{{Set: map[string]string{"x": "1"}}}}, {Do: []script.Action{{Set: map[string]string{"x": "2"}}}}, {Do: []script.Action{{Set: map[string]string{"x": "3"}}}},
-				{Do: emits(paid)},
+				{At: "0s", Do: setting("x", "1")}, {At: "0s", Do: setting("x", "2")}, {At: "0s", Do: setting("x", "3")}, {At: "0s", Do: emits(paid)},
 			},
-			Rules: []script.Rule{{Name: "seen", Event: script.Targets{"*"}, State: map[string]string{"x": "3"}, Do: []script.Action{{Set: map[string]string{"y": "1"}}}}},
+			Rules: []script.Rule{{Name: "third", Event: script.Targets{"*"}, State: map[string]string{"x": "3"}, Do: setting("seen", "yes")}},
 		})
-		require.NoError(t, err)
 		d.advance(0)
-		state, err := d.sandbox.State(context.Background())
-		require.NoError(t, err)
-		require.Equal(t, map[string]string{"x": "3", "y": "1"}, state.State)
+		require.Equal(t, map[string]string{"x": "3", "seen": "yes"}, d.states())
 	}
 }
 
-func TestMomentsThatAreSkippedComeInTheirOrder(t *testing.T) {
+func TestMomentsThatTheClockIsSetBeyondComeInTheirOrder(t *testing.T) {
 	t.Parallel()
-	for range 30 {
+	for range 20 {
 		d := newDrill(t)
-		_, err := d.sandbox.ApplyScenario(context.Background(), script.Scenario{
-			Title: "order", 
-			Timeline: []script.Moment{
-				{At: "1h", Do: []script.Action{{Set: map[string]string{"x": "1"}}}}, {At: "2h", Do: []script.Action{{Set: map[string]string{"x": "2"}}}}, {At: "3h", Do: []script.Action{{Set: map[string]string{"x": "3"}}}},
-			},
-		})
+		d.apply(script.Scenario{Title: "skipped", Timeline: []script.Moment{
+			{At: "1h", Do: setting("x", "1")}, {At: "2h", Do: setting("x", "2")}, {At: "3h", Do: setting("x", "3")},
+		}})
+		_, err := d.sandbox.SetClock(context.Background(), client.ClockChange{Now: new(d.srv.Now().Add(5 * time.Hour))})
 		require.NoError(t, err)
-		_, err = d.sandbox.SetClock(context.Background(), client.ClockChange{Now: new(d.srv.Now().Add(5 * time.Hour))}); require.NoError(t, err)
 		d.advance(0)
-		state, err := d.sandbox.State(context.Background())
-		require.NoError(t, err)
-		require.Equal(t, map[string]string{"x": "3"}, state.State)
+		require.Equal(t, map[string]string{"x": "3"}, d.states())
 	}
 }
 
-func TestRulesOfLaterCountAttemptsOfOneInstantInOrder(t *testing.T) {
+func TestDeliveriesThatWaitAlreadyMeetTheRules(t *testing.T) {
+	t.Parallel()
+	for range 10 {
+		d := newDrill(t)
+		d.apply(script.Scenario{
+			Title: "waiting", Webhooks: []script.Webhook{{Name: "hook", Sim: "hsrcpay", URL: d.receiver.URL}},
+			Deliveries: []script.Delivery{{Webhook: "hook", Type: paid, State: "pending"}},
+			Rules:      []script.Rule{{Name: "lost", Attempt: script.Targets{"*"}, Do: []script.Action{{Fail: "lost"}}}},
+		})
+		d.advance(0)
+		require.Zero(t, d.arrived())
+	}
+}
+
+func TestRulesAddedLaterCountRetriesOfOneInstantInTheOrderOfTheEvents(t *testing.T) {
 	t.Parallel()
 	for range 10 {
 		d := newDrill(t)
@@ -105,49 +156,45 @@ func TestRulesOfLaterCountAttemptsOfOneInstantInOrder(t *testing.T) {
 		d.emit(1)
 		d.advance(0)
 		d.rules(script.Rule{Name: "third", Attempt: script.Targets{"*"}, Nth: 3, Do: []script.Action{{Fail: "lost"}}})
-		d.advance(30*time.Minute)
+		d.advance(time.Hour)
 		for i, one := range d.deliveries() {
-			if len(one.Attempts) < 2 { t.Log(one.Attempts, one.NextAttemptAt) ; continue }
-			require.Equal(t, i == 2, len(one.Attempts[1].Rules) > 0, "%d", i)
+			require.Greater(t, len(one.Attempts), 1)
+			require.Equal(t, i == 2, len(one.Attempts[1].Rules) > 0, "delivery %d", i)
 		}
 	}
 }
 
-func TestNamesOfAllScenariosAreSeen(t *testing.T) {
+func TestActionsSeeTheNamesOfEveryScenario(t *testing.T) {
 	t.Parallel()
 	d := newDrill(t)
-	apply := func(sc script.Scenario) {
-		_, err := d.sandbox.ApplyScenario(context.Background(), sc)
-		require.NoError(t, err)
-	}
-	apply(script.Scenario{Title: "a", Receivers: map[string]script.Receiver{"shop": {}}, Params: map[string]any{"a": "1"}, Timeline: []script.Moment{{On: script.Targets{"hsrcpay.*"}, Do: []script.Action{{Set: map[string]string{"t": "1"}}}}}})
-	apply(script.Scenario{Title: "b", Receivers: map[string]script.Receiver{"bank": {}}, Params: map[string]any{"b": "2"}})
-	see := func() {
+	d.apply(script.Scenario{
+		Title: "shop", Receivers: map[string]script.Receiver{"shop": {}}, Params: map[string]any{"a": "1"},
+		Timeline: []script.Moment{{On: script.Targets{"hsrcpay.*"}, Do: setting("shop", "yes")}},
+	})
+	d.apply(script.Scenario{
+		Title: "bank", Receivers: map[string]script.Receiver{"bank": {}}, Params: map[string]any{"b": "2"},
+		Timeline: []script.Moment{{On: script.Targets{"hsrcpay.*"}, Do: setting("bank", "yes")}},
+	})
+	d.emit(1)
+	d.advance(0)
+	require.Equal(t, map[string]string{"shop": "yes", "bank": "yes"}, d.states(), "each has a timeline")
+	see := func(value string) {
 		t.Helper()
-		require.NoError(t, d.sandbox.Do(context.Background(), script.Action{Set: map[string]string{"shop": "${{ receivers.shop.url }}", "both": "${{ params.a + params.b }}"}}))
-		state, err := d.sandbox.State(context.Background())
-		require.NoError(t, err)
-		require.Contains(t, state.State["shop"], "http")
-		require.Equal(t, "12", state.State["both"])
+		set := map[string]string{"urls": "${{ receivers.shop.url != nil && receivers.bank.url != nil }}", value: "${{ params.a + params.b }}"}
+		require.NoError(t, d.sandbox.Do(context.Background(), script.Action{Set: set}))
+		require.Equal(t, "true", d.states()["urls"])
+		require.Equal(t, "12", d.states()[value])
 	}
-	t.Run("merged", func(t *testing.T) { see() })
+	see("before")
 	require.NoError(t, d.sandbox.DeleteRules(context.Background(), ""))
-	t.Run("after", func(t *testing.T) { see() })
+	see("after")
 }
 
-func TestTwoScenariosWithTimelinesOnEvents(t *testing.T) {
-	t.Parallel()
-	d := newDrill(t)
-	for _, title := range []string{"a", "b"} {
-		_, err := d.sandbox.ApplyScenario(context.Background(), script.Scenario{Title: title, Timeline: []script.Moment{{On: script.Targets{"hsrcpay.*"}, Do: []script.Action{{Set: map[string]string{title: "1"}}}}}})
-		require.NoError(t, err)
-	}
-}
-
-func TestWhatWasHeldAndSentAgainIsUnblockedAsAnyOther(t *testing.T) {
+func TestWhatWasHeldAndIsSentAgainComesBackAsAnyOtherWhenItsWebhookIsUnblocked(t *testing.T) {
 	t.Parallel()
 	d := newDrill(t)
 	d.create()
+	require.NoError(t, d.srv.SetPolicy("hsrcpay.while_blocked", "hold"))
 	d.rules(script.Rule{Name: "hold", Delivery: script.Targets{"*"}, First: 1, Do: []script.Action{{Hold: true}}})
 	d.emit(1)
 	one := d.deliveries()[0]
@@ -156,7 +203,6 @@ func TestWhatWasHeldAndSentAgainIsUnblockedAsAnyOther(t *testing.T) {
 	_, err := d.srv.Redeliver(one.ID)
 	require.NoError(t, err)
 	d.advance(0)
-	require.NoError(t, d.srv.SetPolicy("hsrcpay.while_blocked", "hold"))
 	require.NoError(t, d.sandbox.Do(context.Background(), script.Action{Block: one.WebhookID}))
 	require.Equal(t, "held", d.deliveries()[0].State)
 	d.status = 200
@@ -166,41 +212,46 @@ func TestWhatWasHeldAndSentAgainIsUnblockedAsAnyOther(t *testing.T) {
 	require.Equal(t, "delivered", d.deliveries()[0].State)
 }
 
-func TestARuleThatBreedsEventsEnds(t *testing.T) {
+func TestARuleWhoseEventsBranchComesToAnEnd(t *testing.T) {
 	t.Parallel()
 	d := newDrill(t)
 	d.rules(script.Rule{Name: "breed", Event: script.Targets{"hsrcpay." + paid}, Do: emits(paid, paid)})
-	within(t, 60*time.Second, "events", func() {
-		_, _ = d.srv.Emit(client.Event{Sim: "hsrcpay", Type: paid})
-	})
+	ends(t, func() { d.emit(1) })
 	list, err := d.sandbox.Rules(context.Background())
 	require.NoError(t, err)
-	t.Log(list.Rules[0].Fired, list.Rules[0].Error)
+	require.Contains(t, list.Rules[0].Error, "would have happened at once")
 }
 
-func TestAScenarioThatFailsLeavesTheClock(t *testing.T) {
+func TestDuplicatesOfSeveralRulesAreBoundedTogether(t *testing.T) {
+	t.Parallel()
+	d := newDrill(t)
+	d.create()
+	for range 3 {
+		d.rules(script.Rule{Delivery: script.Targets{"*"}, Do: []script.Action{{Duplicate: 900}, {Hold: true}}})
+	}
+	d.emit(1)
+	require.Len(t, d.deliveries(), 1001)
+}
+
+func TestAScenarioThatFailsLeavesTheClockGoingOn(t *testing.T) {
 	t.Parallel()
 	srv := mocksrv.RunT(t)
-	sandbox := srv.Control().In(mocksrv.DefaultSandbox)
-	for range 3 {
-		_, err := sandbox.ApplyScenario(context.Background(), script.Scenario{
-			Title: "wrong", Receivers: map[string]script.Receiver{"shop": {}},
-			Webhooks:   []script.Webhook{{Name: "h", Sim: "hsrcpay", Count: 200, URL: "http://127.0.0.1:1/${{index}}"}},
-			Deliveries: []script.Delivery{{Webhook: "h-1", Type: paid}, {Webhook: "h-1", Type: paid, At: "${{ 'x' }}"}},
-		})
-		require.Error(t, err)
-	}
-	require.WithinDuration(t, time.Now(), srv.Now(), 2*time.Millisecond)
+	_, err := srv.Control().In(mocksrv.DefaultSandbox).ApplyScenario(context.Background(), script.Scenario{
+		Title: "wrong", Webhooks: []script.Webhook{{Name: "h", Sim: "hsrcpay", Count: 300}},
+		Deliveries: []script.Delivery{{Webhook: "h-1", Type: paid, At: "${{ 'never' }}"}},
+	})
+	require.Error(t, err)
+	require.WithinDuration(t, time.Now(), srv.Now(), 5*time.Millisecond)
 }
 
-func TestReloads(t *testing.T) {
+func TestAReloadThatFailsLeavesReceiversAndJournal(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(t.TempDir(), "s.yaml")
-	write := func(text string) { require.NoError(t, os.WriteFile(file, []byte(text), 0o600)) }
-	write("title: a\npolicies: {hsrcpay.while_blocked: drop}\nreceivers: {shop: {}}\nwebhooks: [{name: h, sim: hsrcpay, url: '${{ receivers.shop.url }}'}]\n")
+	const world = "receivers: {shop: {}}\nwebhooks: [{name: h, sim: hsrcpay, url: '${{ receivers.shop.url }}'}]\n"
+	file := filepath.Join(t.TempDir(), "served.yaml")
+	write := func(text string) { require.NoError(t, os.WriteFile(file, []byte("title: served\n"+text+world), 0o600)) }
+	write("policies: {hsrcpay.while_blocked: hold}\n")
 	srv := mocksrv.RunT(t, mocksrv.Serving(file), mocksrv.Frozen(time.Date(2026, 1, 8, 10, 0, 0, 0, time.UTC)))
-	sandbox := srv.Control().In(mocksrv.DefaultSandbox)
-	ok := func() {
+	works := func() {
 		t.Helper()
 		_, err := srv.Emit(client.Event{Sim: "hsrcpay", Type: paid})
 		require.NoError(t, err)
@@ -210,52 +261,24 @@ func TestReloads(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "delivered", all[len(all)-1].State, all[len(all)-1].Reason)
 	}
-	ok()
-	n := len(srv.Journal().Exchanges)
-	require.NotZero(t, n)
-	write("title: a\nreceivers: {shop: {}}\nwebhooks: [{name: h, sim: hsrcpay, url: '${{ receivers.shop.url }}'}]\ndeliveries: [{webhook: h, type: payment.succeeded, at: \"${{ 'x' }}\"}]\n")
-	require.Error(t, srv.Reload())
-	require.Len(t, srv.Journal().Exchanges, n)
-	t.Run("kept", func(t *testing.T) { ok() })
-	write("title: a\nreceivers: {shop: {}}\nwebhooks: [{name: h, sim: hsrcpay, url: '${{ receivers.shop.url }}'}]\n")
-	require.NoError(t, srv.Reload())
-	policies, err := sandbox.Get(context.Background())
-	require.NoError(t, err)
-	t.Logf("%.300v", policies)
-	ok()
-}
-
-func TestHolesInTheWorld(t *testing.T) {
-	t.Parallel()
-	d := newDrill(t)
-	_, err := d.sandbox.ApplyScenario(context.Background(), script.Scenario{
-		Title: "a", Params: map[string]any{"status": 503, "x": "yes", "policy": "hold"},
-		State: map[string]string{"s": "${{ params.x }}"},
-		Policies: map[string]any{"hsrcpay.while_blocked": "${{ params.policy }}"},
-		Receivers: map[string]script.Receiver{"shop": {Script: map[string]any{"replies": []any{map[string]any{"status": "${{ params.status }}", "body": "${{ params.x }}"}}}}},
-	})
-	require.NoError(t, err)
-	state, err := d.sandbox.State(context.Background())
-	require.NoError(t, err)
-	t.Log(state)
-}
-
-func TestFaultsInProcess(t *testing.T) {
-	t.Parallel()
-	for _, fault := range []string{"reset_before", "reset_during", "truncate", "garbage", "dribble", "hang"} {
-		srv := mocksrv.RunT(t, mocksrv.NoListener())
-		_, err := srv.AddRules(script.Rule{Name: "b", Call: script.Targets{"hsrcpay.*"}, Do: []script.Action{{Fault: fault}}})
+	changed := func() map[string]any {
+		t.Helper()
+		now, err := srv.Control().In(mocksrv.DefaultSandbox).Get(context.Background())
 		require.NoError(t, err)
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		req, _ := http.NewRequestWithContext(ctx, http.MethodGet, srv.BaseURL("hsrcpay")+"/v1/webhooks/", nil)
-		resp, err := srv.Client().Do(req)
-		if err == nil {
-			buf := make([]byte, 10000)
-			var n int
-			for err == nil { var m int; m, err = resp.Body.Read(buf); n += m }
-			t.Log(fault, resp.StatusCode, n, err)
-			resp.Body.Close()
-		} else { t.Log(fault, err) }
-		cancel()
+		return now.Policies
 	}
+	works()
+	require.Equal(t, "hold", changed()["hsrcpay.while_blocked"])
+
+	write("deliveries: [{webhook: h, type: payment.succeeded, at: \"${{ 'never' }}\"}]\n")
+	require.ErrorContains(t, srv.Reload(), "never")
+	require.Len(t, srv.Journal().Exchanges, 1)
+	works()
+	require.Len(t, srv.Journal().Exchanges, 2)
+	require.Equal(t, "hold", changed()["hsrcpay.while_blocked"])
+
+	write("")
+	require.NoError(t, srv.Reload())
+	works()
+	require.NotEqual(t, "hold", changed()["hsrcpay.while_blocked"], "what the file does not say any more is the default")
 }

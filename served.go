@@ -2,6 +2,7 @@ package mocksrv
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/mocksrv/mocksrv/internal/engine"
 	"github.com/mocksrv/mocksrv/internal/scenario"
@@ -55,7 +56,7 @@ func (s *Server) serveScenarios(scenarios []script.Scenario) error {
 
 // Reload reads the scenarios that are served again and makes the default sandbox what they say now, from its start. When one of
 // them is wrong everything stays as it was, and the error says where. A seed or clock that has changed counts from the next
-// start on.
+// start on, and so do the credentials of accounts that there are.
 func (s *Server) Reload() error {
 	scenarios, err := readScenarios(s.options.Scenarios, s.engine.Providers())
 	if err != nil {
@@ -64,5 +65,20 @@ func (s *Server) Reload() error {
 	for i := range scenarios {
 		scenarios[i].Clock = nil // the sandbox's own, to which a reset returns
 	}
+	s.defaultPolicies(scenarios)
 	return s.stage.Replace(s.sandbox, scenarios)
+}
+
+// defaultPolicies lets the first scenario return policies to their defaults that were served from the start, to which a reset
+// returns, and that no scenario has any more.
+func (s *Server) defaultPolicies(scenarios []script.Scenario) {
+	for name := range s.served {
+		if slices.ContainsFunc(scenarios, func(sc script.Scenario) bool { _, has := sc.Policies[name]; return has }) {
+			continue
+		}
+		if scenarios[0].Policies == nil {
+			scenarios[0].Policies = map[string]any{}
+		}
+		scenarios[0].Policies[name] = nil
+	}
 }

@@ -129,6 +129,7 @@ type Expect struct {
 	Receivers  map[string][]Expected `json:"receivers,omitempty" doc:"What arrived at a receiver."`
 	State      map[string]string     `json:"state,omitempty"`
 	That       Expressions           `json:"that,omitempty" doc:"Expressions that must be true."`
+	Within     string                `json:"within,omitzero" doc:"Real time that the world may take until it is so, such as 10s: for an app that acts by itself. Default: it must be so now."`
 }
 
 // Expressions are one expression, or a list.

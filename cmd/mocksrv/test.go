@@ -24,8 +24,9 @@ type testCommand struct {
 	JUnit    string   `name:"junit" help:"Also write the results to this file, as JUnit XML." placeholder:"FILE"`
 	JSON     bool     `name:"json" help:"Print the results as one JSON document: counts, and for each case its failure with step, place, differences, the call as a curl line and its answer."`
 	Seed     *int64   `help:"Run with this seed instead of the ones in the files."`
-	Parallel int      `help:"How many cases run at the same time, each in a sandbox of its own." default:"8"`
+	Parallel *int     `help:"How many cases run at the same time, each in a sandbox of its own: 8 where nothing is said." placeholder:"N"`
 	Target   string   `help:"Run against the server at this URL. By default there is one in this process, for this run." placeholder:"URL"`
+	Sandbox  string   `help:"Run in this sandbox of the target, the one that your app uses, instead of new ones. It stays as the run leaves it." placeholder:"NAME"`
 	Token    string   `name:"control-token" aliases:"token" help:"Send this bearer token to the target." placeholder:"TOKEN"`
 	Keep     bool     `help:"Keep the sandboxes of cases that fail. Without --target the server goes on until it is interrupted."`
 	Verbose  bool     `help:"Also print a line for each case that passed, which is the default where the output is no terminal." short:"v"`
@@ -39,13 +40,20 @@ func (*testCommand) Help() string {
 	return `A scenario is a file with a world, its behaviour, and steps: calls of the providers, events, time that passes, and what is expected of each. ` +
 		`A case of a file's table is a test of its own. Time in scenarios is virtual, so weeks take milliseconds. ` +
 		`The same file and seed give the same ids, payloads and instants every time.` + "\n\n" +
+		`--sandbox tests an app: the world of the file (webhooks, receivers, rules, …) is added to a sandbox that is there already, and the steps make ` +
+		`things happen in it and look at what the app did. Cases run one after the other, in what those before have left; nothing is deleted or reset, ` +
+		`neither before nor after, so that a file with receivers or named rules needs a reset before it is run again. The sandbox keeps its seed and the credentials of its accounts: a file that gives others is refused, and so is one with an ` +
+		`origin. Its clock stays as it is unless the file has one. Expectations see everything that is in the sandbox; with within they wait for the app.` + "\n\n" +
 		`Exits 0 when all cases pass, 1 when one fails or a file is wrong, and 2 for bad usage.`
 }
 
 // Validate implements kong.Validatable.
 func (c *testCommand) Validate() (err error) {
-	if c.Parallel < 1 {
-		return fmt.Errorf("--parallel: want at least 1, got %d", c.Parallel)
+	if c.Parallel != nil && *c.Parallel < 1 {
+		return fmt.Errorf("--parallel: want at least 1, got %d", *c.Parallel)
+	}
+	if err := c.validateSandbox(); err != nil {
+		return err
 	}
 	if c.Only != "" {
 		if c.only, err = regexp.Compile(c.Only); err != nil {
@@ -59,6 +67,34 @@ func (c *testCommand) Validate() (err error) {
 		return errors.New("--control-token is for a --target; the server of this run asks for none")
 	}
 	return nil
+}
+
+// validateSandbox refuses what makes no sense in a sandbox that is there already.
+func (c *testCommand) validateSandbox() error {
+	switch {
+	case c.Sandbox == "":
+		return nil
+	case c.Target == "":
+		return errors.New("--sandbox is one of a --target; the server of this run has none yet")
+	case c.Parallel != nil && *c.Parallel > 1:
+		return fmt.Errorf("--parallel %d: with --sandbox cases run one after the other, as they share it", *c.Parallel)
+	case c.Seed != nil:
+		return errors.New("--seed: with --sandbox the sandbox's own seed counts")
+	case c.Keep:
+		return errors.New("--keep: with --sandbox the sandbox always stays")
+	}
+	return nil
+}
+
+// parallel is how many cases run at the same time.
+func (c *testCommand) parallel() int {
+	switch {
+	case c.Sandbox != "":
+		return 1
+	case c.Parallel != nil:
+		return *c.Parallel
+	}
+	return 8
 }
 
 // scenarioFiles are the files of several paths.
@@ -79,7 +115,7 @@ func (c *testCommand) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	suite := runner.Suite{Only: c.only, Parallel: c.Parallel, Options: runner.Options{Seed: c.Seed, Keep: c.Keep}}
+	suite := runner.Suite{Only: c.only, Parallel: c.parallel(), Options: runner.Options{Seed: c.Seed, Keep: c.Keep, Sandbox: c.Sandbox, URL: c.Target}}
 	suite.Cases, suite.Broken = runner.Cases(c.files, scenario.NamesOf(providers))
 	target, stop, err := c.target(p.ctx, providers)
 	if err != nil {
@@ -128,6 +164,11 @@ func (c *testCommand) target(ctx context.Context, providers []*engine.Provider) 
 		control := newClient(c.Target, c.Token, client.WithStartupWait(0))
 		if err := control.Health(ctx); err != nil {
 			return runner.Target{}, nil, fmt.Errorf("--target %s: %w", c.Target, err)
+		}
+		if c.Sandbox != "" {
+			if _, err := control.In(c.Sandbox).Get(ctx); err != nil {
+				return runner.Target{}, nil, fmt.Errorf("--sandbox %s: %w", c.Sandbox, err)
+			}
 		}
 		return runner.Target{Control: control, HTTP: runner.NewHTTP(), Providers: providers}, func() {}, nil
 	}

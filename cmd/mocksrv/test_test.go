@@ -66,6 +66,9 @@ func TestTestExits2ForBadUsage(t *testing.T) {
 	file := scenarioFile(t, listing)
 	for _, args := range [][]string{
 		{}, {"no-such-file.yaml"}, {t.TempDir()}, {file, "--run", "("}, {file, "--parallel", "0"}, {file, "--control-token", "x"}, {file, "--sed", "1"},
+		{file, "--sandbox", "default"}, {file, "--sandbox", "default", "--target", "http://127.0.0.1:1", "--parallel", "2"},
+		{file, "--sandbox", "default", "--target", "http://127.0.0.1:1", "--seed", "2"},
+		{file, "--sandbox", "default", "--target", "http://127.0.0.1:1", "--keep"},
 	} {
 		code, _, stderr := commanded(t, append([]string{"test"}, args...)...)
 		require.Equal(t, exitUsage, code, "%v: %s", args, stderr)
@@ -99,6 +102,24 @@ func TestTestAgainstARunningServer(t *testing.T) {
 	code, _, stderr = commanded(t, "test", file, "--target", "http://127.0.0.1:1")
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, stderr, "--target http://127.0.0.1:1: ")
+}
+
+func TestTestInASandboxThatIsThere(t *testing.T) {
+	t.Parallel()
+	srv := mocksrv.RunT(t)
+	file := scenarioFile(t, listing+"- {expect: {journal: [{match: {operation: listWebhooks}, count: {min: 1}}]}}\n")
+	code, stdout, stderr := commanded(t, "test", file, "--target", srv.URL(), "--sandbox", "default", "--parallel", "1")
+	require.Equal(t, exitOK, code, stdout+stderr)
+	require.Contains(t, stdout, "2 passed, 0 failed in ")
+	journal, err := srv.Control().In("default").Journal(t.Context(), client.JournalFilter{})
+	require.NoError(t, err)
+	require.Len(t, journal.Exchanges, 2, "both cases were run there")
+	code, _, stderr = commanded(t, "test", file, "--target", srv.URL(), "--sandbox", "another")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stderr, "mocksrv: --sandbox another: no such sandbox")
+	code, stdout, _ = commanded(t, "test", scenarioFile(t, "- {call: hsrcpay.listWebhooks, expect: {status: 404}}\n"), "--target", srv.URL(), "--sandbox", "default", "--run", "one")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stdout, "--run '/one$' --target "+srv.URL()+" --sandbox default\n")
 }
 
 func TestTestKeepsItsServerForALook(t *testing.T) {

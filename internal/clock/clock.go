@@ -6,11 +6,13 @@
 package clock
 
 import (
+	"cmp"
 	"container/heap"
 	"context"
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -74,6 +76,7 @@ type World struct {
 	stopped bool
 	moving  chan struct{} // holds one token: whoever took it sets or advances the clock
 	held    bool          // an Advance is running: it fires the alarms, nobody else
+	hasty   atomic.Int32  // who wants to be alone with the clock, and waits for an Advance
 }
 
 // New returns a real world clock with a wall edge.
@@ -164,9 +167,12 @@ func (w *World) Change(change func(Setting) (Setting, error)) error {
 	return err
 }
 
-// Alone runs a function while nobody else sets or moves the clock. The function that it is given sets it.
+// Alone runs a function while nobody else sets or moves the clock. The function that it is given sets it. An Advance under
+// way fires nothing more.
 func (w *World) Alone(do func(set func(Setting)) error) error {
+	w.hasty.Add(1)
 	w.moving <- struct{}{}
+	w.hasty.Add(-1)
 	defer func() { <-w.moving }()
 	return do(w.set)
 }
@@ -194,11 +200,15 @@ func (w *World) set(s Setting) {
 
 // At registers a task for an instant and returns a handle for Cancel. A task that is due at once starts at once,
 // unless an Advance is under way, which then performs it.
-func (w *World) At(at time.Time, task Task) uint64 {
+func (w *World) At(at time.Time, task Task) uint64 { return w.AtPlace(at, 0, task) }
+
+// AtPlace is At with a place among the tasks of its instant: those of lower places come first, and those of one place in the
+// order in which they were registered.
+func (w *World) AtPlace(at time.Time, place uint64, task Task) uint64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.seq++
-	a := &alarm{at: at, seq: w.seq, task: task}
+	a := &alarm{at: at, place: place, seq: w.seq, task: task}
 	w.byID[a.seq] = a
 	heap.Push(&w.alarms, a)
 	w.fireDue()
@@ -337,6 +347,9 @@ func (w *World) move(ctx context.Context, limit int, wanted func(time.Time) bool
 		if err := ctx.Err(); err != nil {
 			return fired, fmt.Errorf("clock: advance ended early: %w", err)
 		}
+		if w.hasty.Load() > 0 {
+			return fired, nil
+		}
 		records, err := w.startBatch(wanted, limit-fired)
 		if len(records) == 0 {
 			return fired, err
@@ -408,20 +421,18 @@ func (w *World) startBatch(wanted func(time.Time) bool, room int) ([]chan func()
 }
 
 type alarm struct {
-	at   time.Time
-	seq  uint64
-	task Task
-	pos  int
+	at    time.Time
+	place uint64
+	seq   uint64
+	task  Task
+	pos   int
 }
 
 type alarmHeap []*alarm
 
 func (h alarmHeap) Len() int { return len(h) }
 func (h alarmHeap) Less(i, j int) bool {
-	if h[i].at.Equal(h[j].at) {
-		return h[i].seq < h[j].seq
-	}
-	return h[i].at.Before(h[j].at)
+	return cmp.Or(h[i].at.Compare(h[j].at), cmp.Compare(h[i].place, h[j].place), cmp.Compare(h[i].seq, h[j].seq)) < 0
 }
 
 func (h alarmHeap) Swap(i, j int) {

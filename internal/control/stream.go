@@ -34,6 +34,7 @@ func (a *API) stream(c *call) (int, any, error) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusOK)
+	c.patient = true // its end has a time limit again
 	s := &streamer{api: a, sandbox: c.sandbox, w: w, out: http.NewResponseController(w)}
 	_ = s.out.SetReadDeadline(time.Time{}) // nothing more is read
 	s.run(c.Request, after)
@@ -112,9 +113,10 @@ func (s *streamer) wait(r *http.Request, changed <-chan struct{}) bool {
 	}
 }
 
-// send writes and flushes within the time limit.
+// send writes and flushes within the time limit, which is then lifted: in HTTP/2 it would end the stream in the quiet time, too.
 func (s *streamer) send(text string) bool {
 	_ = s.out.SetWriteDeadline(clock.WallNow().Add(s.api.streamWrite)) // not every writer has one
+	defer func() { _ = s.out.SetWriteDeadline(time.Time{}) }()
 	if _, err := s.w.Write([]byte(text)); err != nil {
 		return false
 	}

@@ -238,6 +238,25 @@ func TestAReaderThatDoesNotReadIsCutOff(t *testing.T) {
 	<-ended
 }
 
+// TestAQuietStreamOverHTTP2GoesOn: the time limit of a write used to end it.
+func TestAQuietStreamOverHTTP2GoesOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const limit = 50 * time.Millisecond
+	w.api.SetStreamWrite(limit)
+	server := httptest.NewUnstartedServer(w.api)
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	stream := follow(t, server.Client(), server.URL, "default", "")
+	quiet, cancel := context.WithTimeout(t.Context(), 3*limit)
+	defer cancel()
+	<-quiet.Done()
+	sandbox, _ := w.engine.Sandbox(mocksrv.DefaultSandbox)
+	sandbox.Feed.Publish(engine.NoteClock, nil)
+	require.Equal(t, "clock", stream.take(1)[0].kind)
+}
+
 func TestStreamsEndWhenTheServerStops(t *testing.T) {
 	t.Parallel()
 	for name, option := range map[string]func(*mocksrv.Options){"over a network": frozen, "in process": mocksrv.NoListener()} {

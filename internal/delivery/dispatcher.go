@@ -240,6 +240,7 @@ type turn struct {
 	webhook string
 	event   string // type
 	ordered bool
+	place   uint64 // among those of one instant: retries come in the order of the events, whoever answered first
 }
 
 // turnsOf reads deliveries again. One that is gone waits for nothing.
@@ -252,6 +253,9 @@ func turnsOf(s *engine.Sandbox, changed []Delivery) []turn {
 			turns[i] = turn{
 				id: changed[i].ID, pending: ok && now.State == Pending, turn: now.Turn, at: now.NextAttemptAt,
 				sim: now.Sim, webhook: now.WebhookID, event: now.Event.Type, ordered: now.InOrder,
+			}
+			if now.Tries > 0 {
+				turns[i].place = now.Seq
 			}
 		}
 		return nil
@@ -267,11 +271,12 @@ func (d *Dispatcher) setAlarm(s *engine.Sandbox, st *state, due turn) {
 	if !ok || st.life.Err() != nil {
 		return
 	}
-	key := laneKey{sandbox: st, webhook: webhookKey(due.sim, due.webhook)}
-	if s.Clock.IsFrozen() && len(s.Rules().At(script.OnAttempt, due.sim, due.event)) > 0 {
-		key.webhook, due.ordered = "", true // which attempts a rule counts must not be luck
-	}
-	id := s.Clock.At(due.at, func(done func(func())) {
+	frozen := s.Clock.IsFrozen()
+	id := s.Clock.AtPlace(due.at, due.place, func(done func(func())) {
+		key, due := laneKey{sandbox: st, webhook: webhookKey(due.sim, due.webhook)}, due
+		if frozen && len(s.Rules().At(script.OnAttempt, due.sim, due.event)) > 0 {
+			key.webhook, due.ordered = "", true // which attempts a rule counts must not be luck
+		}
 		d.lanes.add(key, work{ordered: p.Delivery.Ordered || due.ordered, do: func() (bool, <-chan struct{}) {
 			outcome := d.attempt(s, st, p, due)
 			recorded := make(chan struct{})

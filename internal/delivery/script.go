@@ -19,6 +19,7 @@ import (
 type Cause struct {
 	Trace Trace
 	Depth int // how many effects of rules led to it
+	Chain *engine.Chain
 }
 
 // padName is the member that makes a payload longer.
@@ -51,7 +52,7 @@ func (w *writer) ask(p script.Point, event sims.Event, vars func() map[string]an
 
 // effect keeps an action that is about nothing at hand.
 func (w *writer) effect(name string, a script.Action) {
-	w.effects = append(w.effects, engine.Effect{Rule: name, Action: a, Depth: w.cause.Depth + 1})
+	w.effects = append(w.effects, engine.Effect{Rule: name, Action: a, Depth: w.cause.Depth + 1, Chain: w.cause.Chain})
 }
 
 func (w *writer) shownEvent(e sims.Event) map[string]any {

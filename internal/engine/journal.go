@@ -2,6 +2,7 @@ package engine
 
 import (
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -160,6 +161,24 @@ func (j *Journal) Clear() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.entries, j.bytes, j.dropped = nil, 0, 0
+}
+
+// Mark returns a function that brings back what is kept now, when it was cleared since.
+func (j *Journal) Mark() (back func()) {
+	j.mu.RLock()
+	defer j.mu.RUnlock()
+	kept, last, dropped := slices.Clone(j.entries), j.last, j.dropped
+	return func() {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		if len(j.entries) > 0 && j.entries[0].ID != last+1 { // it was not cleared, or some of those since are gone
+			return
+		}
+		j.entries, j.dropped, j.bytes = append(kept, j.entries...), j.dropped+dropped, 0
+		for _, x := range j.entries {
+			j.bytes += x.size()
+		}
+	}
 }
 
 // perEntry is the estimated size of an exchange beside its texts.

@@ -3,10 +3,10 @@ package engine
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/brianvoe/gofakeit/v6"
@@ -25,8 +25,12 @@ import (
 type Effect struct {
 	Rule   string // "" when no rule asks for it
 	Action script.Action
-	Depth  int // how many effects led to this one, each to the next
+	Depth  int    // how many effects led to this one, each to the next
+	Chain  *Chain // nil: it is the first of one
 }
+
+// Chain counts the events that one effect leads to at once, however it branches.
+type Chain struct{ Events int }
 
 // Director carries out effects.
 type Director interface {
@@ -74,16 +78,15 @@ func (s *Sandbox) AddRules(part rule.Part) error {
 func (s *Sandbox) DeleteRules(name string) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var rest []rule.Part
 	gone := s.Rules().Rules()
+	rest, found := rule.Without(s.Rules().Parts(), name)
 	if name != "" {
-		var found bool
-		if rest, found = rule.Without(s.Rules().Parts(), name); !found {
+		if !found {
 			return false, nil
 		}
 		gone = slices.DeleteFunc(slices.Clone(gone), func(r *rule.Rule) bool { return r.Name != name })
 	}
-	set, err := s.compileRules(s.withVars(rest))
+	set, err := s.compileRules(rest)
 	if err != nil {
 		return true, err
 	}
@@ -94,15 +97,6 @@ func (s *Sandbox) DeleteRules(name string) (bool, error) {
 		}
 		return nil
 	})
-}
-
-// withVars are the parts that still have rules; where scenarios were applied, what they have named stays known without one.
-func (s *Sandbox) withVars(parts []rule.Part) []rule.Part {
-	parts = slices.DeleteFunc(parts, func(p rule.Part) bool { return len(p.Rules) == 0 })
-	if len(s.applied) == 0 {
-		return parts
-	}
-	return append([]rule.Part{{Rules: []script.Rule{}, Vars: s.Vars()}}, parts...)
 }
 
 // compileRules compiles parts; nil when there are none.
@@ -129,10 +123,11 @@ func (s *Sandbox) Scenarios() []script.Applied {
 
 // Vars is what the expressions of actions see that stand in no rule: what all scenarios of the sandbox have named.
 func (s *Sandbox) Vars() map[string]any {
-	vars := map[string]any{"sandbox": s.Name}
+	vars := map[string]any{}
 	for _, part := range s.Rules().Parts() {
-		maps.Copy(vars, part.Vars)
+		vars = rule.Joined(vars, part.Vars)
 	}
+	vars["sandbox"] = s.Name
 	return vars
 }
 
@@ -172,12 +167,13 @@ func (e *Engine) consult(req *request) (reply sims.Reply, answered bool, err err
 	}
 	account := e.whose(req, rules)
 	var fired []rule.Fired
+	vars := sync.OnceValue(func() map[string]any {
+		return map[string]any{
+			"request": req.plain(), "sim": req.provider.Name, "operation": req.call.Operation, "account": account, "sandbox": req.sandbox.Name,
+		}
+	})
 	err = req.sandbox.Update(func(tx store.Tx) error {
-		fired = req.sandbox.Consult(tx, req.call.Now, rules, func() map[string]any {
-			return map[string]any{
-				"request": req.plain(), "sim": req.provider.Name, "operation": req.call.Operation, "account": account, "sandbox": req.sandbox.Name,
-			}
-		})
+		fired = req.sandbox.Consult(tx, req.call.Now, rules, vars)
 		return nil
 	})
 	if err != nil {
@@ -325,9 +321,15 @@ func (req *request) send(w http.ResponseWriter, out rendered) {
 	fault.Serve(w, req.http, req.script.fault, fault.Answer{Status: out.status, Header: out.header, Body: out.body})
 }
 
-// linger delays an answer. A client that goes away meanwhile is none to wait for.
-func (req *request) linger() {
+// answerTime is how long writing an answer may take once its delay is over.
+const answerTime = 10 * time.Second
+
+// linger delays an answer, whatever time the server has for others. A client that goes away meanwhile is none to wait for.
+func (req *request) linger(w http.ResponseWriter) {
 	if req.script.delay > 0 {
+		limits := http.NewResponseController(w)
+		_ = limits.SetReadDeadline(time.Time{}) // there is none without a connection
+		_ = limits.SetWriteDeadline(clock.WallNow().Add(req.script.delay + answerTime))
 		clock.Pause(req.http.Context(), req.script.delay)
 	}
 }

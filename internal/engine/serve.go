@@ -65,7 +65,7 @@ func (e *Engine) exchange(req *request, w http.ResponseWriter) rendered {
 	out, defect := e.render(req, reply, err)
 	req.act(&out)
 	e.Perform(req.sandbox, req.script.effects)
-	req.linger()
+	req.linger(w)
 	x := &Exchange{
 		At: req.call.Now, Direction: Inbound, Sim: req.provider.Name, Operation: req.call.Operation,
 		Method: req.call.Method, Path: pathWithQuery(req.call.Path, req.http.URL),

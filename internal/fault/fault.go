@@ -162,6 +162,9 @@ func Serve(w http.ResponseWriter, r *http.Request, kind Kind, a Answer) {
 
 // serveStream damages an answer without a bare connection.
 func serveStream(w http.ResponseWriter, r *http.Request, kind Kind, a Answer) {
+	limits := http.NewResponseController(w)
+	_ = limits.SetReadDeadline(time.Time{}) // there is none in process
+	_ = limits.SetWriteDeadline(time.Time{})
 	half := a.Body
 	switch kind {
 	case Hang:
@@ -185,7 +188,7 @@ func serveStream(w http.ResponseWriter, r *http.Request, kind Kind, a Answer) {
 		return
 	}
 	_, _ = w.Write(half)
-	_ = http.NewResponseController(w).Flush()
+	_ = limits.Flush()
 	panic(http.ErrAbortHandler)
 }
 

@@ -150,16 +150,47 @@ func (s *Set) add(r *Rule, n Names) {
 	}
 }
 
-// Without returns the parts without the rule of a name, and whether there was one.
+// Without returns the parts without the rule of a name, or without any when it is "", and whether there was one. What their
+// expressions saw is kept: other rules and actions may name it.
 func Without(parts []Part, name string) (rest []Part, found bool) {
 	for _, part := range parts {
 		part.Rules = slices.DeleteFunc(slices.Clone(part.Rules), func(r script.Rule) bool {
-			found = found || r.Name == name
-			return r.Name == name
+			gone := name == "" || r.Name == name
+			found = found || gone
+			return gone
 		})
-		rest = append(rest, part)
+		last := len(rest) - 1
+		switch {
+		case len(part.Rules) == 0 && !part.names(): // nothing is left of it
+		case len(part.Rules) == 0 && last >= 0 && len(rest[last].Rules) == 0:
+			rest[last].Vars = Joined(rest[last].Vars, part.Vars)
+		default:
+			rest = append(rest, part)
+		}
 	}
 	return rest, found
+}
+
+// names: there is something that expressions could name, beside the sandbox.
+func (p Part) names() bool {
+	for name := range p.Vars {
+		if name != "sandbox" {
+			return true
+		}
+	}
+	return false
+}
+
+// Joined are the variables of two parts: the members of both, and where both have one, that of the later.
+func Joined(earlier, later map[string]any) map[string]any {
+	joined := with(earlier, later)
+	for name, value := range later {
+		more, isObject := value.(map[string]any)
+		if had, hadObject := earlier[name].(map[string]any); isObject && hadObject {
+			joined[name] = with(had, more)
+		}
+	}
+	return joined
 }
 
 // Fill fills the holes of an action that stands in no rule: in the timeline, or performed now.

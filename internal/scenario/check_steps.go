@@ -40,6 +40,11 @@ func answerMembers() []string {
 	return []string{"status", "headers", "body", "error", "refusal", "rules"}
 }
 
+// worldMembers are what can be expected of the world.
+func worldMembers() []string {
+	return []string{"deliveries", "webhooks", "journal", "receivers", "state", "that"}
+}
+
 // used are the members of a value that are set, of some.
 func used(value any, among []string) []string {
 	var names []string
@@ -226,6 +231,21 @@ func (c *checker) checkExpect(path string, s script.Step) {
 	for i, text := range e.That {
 		c.expression(fmt.Sprintf("%s.that[%d]", path, i), text, c.stepNames(), true)
 	}
+	c.refuse(path+".within", patience(e))
+}
+
+// patience checks how long an expectation may take.
+func patience(e script.Expect) error {
+	if e.Within == "" || hasHole(e.Within) {
+		return nil
+	}
+	if d, err := time.ParseDuration(e.Within); err != nil || d <= 0 || d > time.Hour {
+		return fmt.Errorf("want a duration above 0 such as 10s, at most 1h, got %q", e.Within)
+	}
+	if len(used(e, worldMembers())) == 0 {
+		return fmt.Errorf("within is how long %s may take: expect one of them", strings.Join(worldMembers(), ", "))
+	}
+	return nil
 }
 
 // checkLists checks what is expected of the world.

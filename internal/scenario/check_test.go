@@ -154,6 +154,9 @@ func expectMistakes() map[string]mistake {
 	return map[string]mistake{
 		"an operator":             {expect("body: {a: {$gte: 1, $foo: 2}}"), "steps[0].expect.body: a: unknown operator $foo"},
 		"a pattern":               {expect("headers: {X: {$regex: '('}}"), "steps[0].expect.headers.X: $regex"},
+		"a wait for nothing":      {"steps: [{call: bts.login, expect: {status: 200, within: 1s}}]", "steps[0].expect.within: within is how long deliveries, webhooks, journal, receivers, state, that may take: expect one of them"},
+		"a wait of no time":       {"steps: [{wait: idle, expect: {that: 'true', within: soon}}]", "steps[0].expect.within: want a duration above 0 such as 10s, at most 1h, got \"soon\""},
+		"a wait of a day":         {"steps: [{wait: idle, expect: {that: 'true', within: 24h}}]", "at most 1h, got \"24h\""},
 		"an answer to nothing":    {"steps: [{advance: 1h, expect: {status: 200}}]", "2:32: steps[0].expect.status: status is about an answer"},
 		"made without an event":   {expect("made: 1"), "made is about an event"},
 		"a status":                {expect("status: 42"), "want 100 to 599, got 42"},

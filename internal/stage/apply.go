@@ -26,7 +26,12 @@ const MaxMade = 10_000
 // Apply puts the world, the rules and the timeline of a scenario into a sandbox: all of it, or nothing. Its seed counts only where
 // a sandbox is made with it, and its steps are not for here. It has been checked.
 func (st *Stage) Apply(s *engine.Sandbox, sc script.Scenario) (script.Applied, error) {
-	before, err := s.Snapshot()
+	defer st.alone(s)()
+	return st.apply(s, sc)
+}
+
+func (st *Stage) apply(s *engine.Sandbox, sc script.Scenario) (script.Applied, error) {
+	back, err := rewinder(s)
 	if err != nil {
 		return script.Applied{}, err
 	}
@@ -38,7 +43,7 @@ func (st *Stage) Apply(s *engine.Sandbox, sc script.Scenario) (script.Applied, e
 		for name := range a.applied.Receivers {
 			err = errors.Join(err, st.receivers.Set(s).Delete(name))
 		}
-		return script.Applied{}, errors.Join(fmt.Errorf("%w: %w", ErrScenario, err), s.Restore(before))
+		return script.Applied{}, errors.Join(fmt.Errorf("%w: %w", ErrScenario, err), back())
 	}
 	s.Applied(a.applied)
 	for _, p := range st.engine.Providers() {
@@ -55,6 +60,7 @@ type application struct {
 	applied  script.Applied
 	start    time.Time
 	vars     map[string]any
+	later    []planned // the timeline
 }
 
 // run applies the scenario in the order of its sections.
@@ -69,8 +75,9 @@ func (a *application) run() error {
 		{"state", a.state},
 		{"receivers", a.receivers},
 		{"webhooks", a.webhooks},
-		{"deliveries", a.deliveries},
 		{"rules", a.rules},
+		{"deliveries", a.deliveries},
+		{"timeline", a.timeline},
 	} {
 		if err := section.apply(); err != nil {
 			return within(section.name, err)
@@ -367,19 +374,30 @@ func (a *application) delivery(wanted script.Delivery, n int) error {
 	return err
 }
 
-// rules puts in the rules, and the timeline with them.
+// rules puts in the rules, those for the timeline among them.
 func (a *application) rules() error {
-	onEvents, err := a.stage.timeline(a.sandbox, a.scenario.Timeline, a.start)
+	later, onEvents, err := timelineOf(a.sandbox, a.scenario, a.start)
 	if err != nil {
 		return err
 	}
-	part := rule.Part{Rules: append(slices.Clone(a.scenario.Rules), onEvents...), Vars: a.vars, Start: a.start}
+	a.later = later
+	part := rule.Part{Rules: append(slices.Clone(a.scenario.Rules), onEvents...), Vars: maps.Clone(a.vars), Start: a.start}
 	if err := a.sandbox.AddRules(part); err != nil {
 		return err
 	}
 	parts := a.sandbox.Rules().Parts()
 	for _, r := range parts[len(parts)-1].Rules {
 		a.applied.Rules = append(a.applied.Rules, r.Name)
+	}
+	return nil
+}
+
+// timeline plans what happens by itself. It comes last: what is due at once finds everything there.
+func (a *application) timeline() error {
+	for _, p := range a.later {
+		if err := a.stage.plan(a.sandbox, p); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -46,28 +46,69 @@ func (st *Stage) plan(s *engine.Sandbox, p planned) error {
 	return nil
 }
 
-// setAlarm lets something planned happen at its instant.
+// setAlarm lets something planned happen at its instant. What is not planned any more gets none: the sandbox was reset,
+// restored or deleted meanwhile.
 func (st *Stage) setAlarm(s *engine.Sandbox, p planned) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
+	if !waits(s, p) {
+		return
+	}
 	if st.alarms[s] == nil {
 		st.alarms[s] = map[string]uint64{}
 	}
+	if before, ok := st.alarms[s][p.ID]; ok {
+		s.Clock.Cancel(before)
+	}
 	st.alarms[s][p.ID] = s.Clock.At(p.At, func(done func(record func())) {
-		go done(func() { st.happen(s, p.ID) })
+		st.inTurn(s, func() { done(func() { st.happen(s, p) }) })
 	})
 }
 
+// waits: it is still planned, for this instant.
+func waits(s *engine.Sandbox, p planned) (ok bool) {
+	_ = s.View(func(tx store.Tx) error { // nothing waits in a sandbox that is gone
+		now, exists := plans(tx).Get(p.ID)
+		ok = exists && now.At.Equal(p.At)
+		return nil
+	})
+	return ok
+}
+
+// inTurn runs what has come due in a sandbox, one after the other in the order of the alarms. It never blocks.
+func (st *Stage) inTurn(s *engine.Sandbox, work func()) {
+	st.turns.Lock()
+	defer st.turns.Unlock()
+	st.due[s] = append(st.due[s], work)
+	if len(st.due[s]) == 1 {
+		go st.takeTurns(s)
+	}
+}
+
+func (st *Stage) takeTurns(s *engine.Sandbox) {
+	for more := true; more; {
+		st.turns.Lock()
+		work := st.due[s][0]
+		st.turns.Unlock()
+		work()
+		st.turns.Lock()
+		st.due[s][0] = nil
+		if st.due[s] = st.due[s][1:]; len(st.due[s]) == 0 {
+			delete(st.due, s)
+			more = false
+		}
+		st.turns.Unlock()
+	}
+}
+
 // happen carries out what was planned, unless it is gone.
-func (st *Stage) happen(s *engine.Sandbox, id string) {
-	st.mu.Lock()
-	delete(st.alarms[s], id)
-	st.mu.Unlock()
+func (st *Stage) happen(s *engine.Sandbox, alarm planned) {
+	id := alarm.ID
 	var due planned
 	again := false
 	err := s.Update(func(tx store.Tx) error {
 		var ok bool
-		if due, ok = plans(tx).Get(id); !ok {
+		if due, ok = plans(tx).Get(id); !ok || !due.At.Equal(alarm.At) {
 			return errGone
 		}
 		if due.Every > 0 && due.Times > 0 {
@@ -83,6 +124,7 @@ func (st *Stage) happen(s *engine.Sandbox, id string) {
 	if err != nil { // it is gone, or the sandbox is
 		return
 	}
+	st.rang(s, id)
 	for _, a := range due.Actions {
 		effect := engine.Effect{Rule: due.Rule, Action: a, Depth: due.Depth}
 		if !due.Fill {
@@ -94,6 +136,15 @@ func (st *Stage) happen(s *engine.Sandbox, id string) {
 	if again {
 		due.At = due.At.Add(due.Every)
 		st.setAlarm(s, due)
+	}
+}
+
+// rang forgets an alarm.
+func (st *Stage) rang(s *engine.Sandbox, id string) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if delete(st.alarms[s], id); len(st.alarms[s]) == 0 {
+		delete(st.alarms, s)
 	}
 }
 
@@ -122,28 +173,43 @@ func (st *Stage) Forget(s *engine.Sandbox) {
 	delete(st.alarms, s)
 }
 
-// timeline plans what happens by itself, and returns the rules for what happens on an event.
-func (st *Stage) timeline(s *engine.Sandbox, moments []script.Moment, start time.Time) ([]script.Rule, error) {
-	var onEvents []script.Rule
-	for i, m := range moments {
+// timelineOf is what happens by itself, to be planned, and the rules for what happens on an event.
+func timelineOf(s *engine.Sandbox, sc script.Scenario, start time.Time) (later []planned, onEvents []script.Rule, err error) {
+	taken := map[string]bool{}
+	for _, r := range s.Rules().Rules() {
+		taken[r.Name] = true
+	}
+	for _, r := range sc.Rules {
+		taken[r.Name] = true
+	}
+	for i, m := range sc.Timeline {
+		name := freeName(taken, i+1)
 		if len(m.On) > 0 {
-			onEvents = append(onEvents, script.Rule{Name: fmt.Sprintf("timeline-%d", i+1), Event: m.On, Do: m.Do})
+			onEvents = append(onEvents, script.Rule{Name: name, Event: m.On, Do: m.Do})
 			continue
 		}
-		at, err := rule.Moment(zero(m.At), start)
-		if err != nil {
-			return nil, fmt.Errorf("timeline[%d].at: %w", i, err)
+		p := planned{Actions: m.Do, Rule: name, Fill: true, Start: start}
+		if p.At, err = rule.Moment(zero(m.At), start); err != nil {
+			return nil, nil, within(fmt.Sprintf("timeline[%d].at", i), err)
 		}
-		p := planned{At: at, Actions: m.Do, Rule: fmt.Sprintf("timeline-%d", i+1), Fill: true, Start: start}
 		if m.Every != "" {
 			if p.Every, err = rule.Duration(m.Every); err != nil || p.Every <= 0 {
-				return nil, fmt.Errorf("timeline[%d].every: want a duration above 0, got %q", i, m.Every)
+				return nil, nil, within(fmt.Sprintf("timeline[%d].every", i), fmt.Errorf("want a duration above 0, got %q", m.Every))
 			}
 			p.Times = m.Times - 1
 		}
-		if err := st.plan(s, p); err != nil {
-			return nil, fmt.Errorf("timeline[%d]: %w", i, err)
-		}
+		later = append(later, p)
 	}
-	return onEvents, nil
+	return later, onEvents, nil
+}
+
+// freeName names the nth moment of a timeline as no rule of the sandbox is named.
+func freeName(taken map[string]bool, n int) string {
+	name := fmt.Sprintf("timeline-%d", n)
+	for taken[name] {
+		n++
+		name = fmt.Sprintf("timeline-%d", n)
+	}
+	taken[name] = true
+	return name
 }

@@ -36,11 +36,27 @@ func (r *Receivers) Set(s *engine.Sandbox) *receiver.Set {
 }
 
 // Forget closes the receivers of a sandbox that is gone or was reset.
-func (r *Receivers) Forget(s *engine.Sandbox) {
+func (r *Receivers) Forget(s *engine.Sandbox) { closeSet(r.take(s)) }
+
+// take takes the receivers of a sandbox away from it, open as they are. Nil: it has none.
+func (r *Receivers) take(s *engine.Sandbox) *receiver.Set {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	set := r.bySandbox[s]
 	delete(r.bySandbox, s)
-	r.mu.Unlock()
+	return set
+}
+
+// give gives a sandbox receivers back.
+func (r *Receivers) give(s *engine.Sandbox, set *receiver.Set) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if set != nil {
+		r.bySandbox[s] = set
+	}
+}
+
+func closeSet(set *receiver.Set) {
 	if set != nil {
 		_ = set.Close() // nobody is left who could do anything about it
 	}

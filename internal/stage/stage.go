@@ -3,6 +3,7 @@
 package stage
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,6 +24,7 @@ import (
 // Bounds of what scripts may set going.
 const (
 	MaxDepth   = 100    // effects that lead to one another: an event whose rule makes an event, and so on
+	MaxEvents  = 20_000 // events that one effect leads to at once
 	MaxPlanned = 10_000 // actions of a sandbox that are due later
 )
 
@@ -39,6 +41,10 @@ type Stage struct {
 	mu     sync.Mutex
 	alarms map[*engine.Sandbox]map[string]uint64 // by id of what is planned
 	origin map[*engine.Sandbox][]script.Scenario // what a reset puts in again
+	busy   map[*engine.Sandbox]*sync.Mutex       // one scenario is applied at a time
+
+	turns sync.Mutex
+	due   map[*engine.Sandbox][]func() // what has come due, in order; the first is under way
 }
 
 // New returns a stage and connects it with the engine.
@@ -46,6 +52,7 @@ func New(e *engine.Engine, d *delivery.Dispatcher, receivers *Receivers, log *sl
 	st := &Stage{
 		engine: e, deliveries: d, receivers: receivers, log: log,
 		alarms: map[*engine.Sandbox]map[string]uint64{}, origin: map[*engine.Sandbox][]script.Scenario{},
+		busy: map[*engine.Sandbox]*sync.Mutex{}, due: map[*engine.Sandbox][]func(){},
 	}
 	e.SetDirector(st)
 	return st
@@ -136,7 +143,7 @@ func (st *Stage) do(s *engine.Sandbox, effect engine.Effect) error {
 	case a.Set != nil:
 		return s.Update(func(tx store.Tx) error { rule.SetStates(tx, a.Set); return nil })
 	case a.Emit != nil:
-		return st.emit(s, *a.Emit, effect.Depth)
+		return st.emit(s, *a.Emit, effect)
 	case a.Policy != nil:
 		return s.SetPolicies(a.Policy)
 	case a.Block != "":
@@ -159,10 +166,14 @@ func (st *Stage) do(s *engine.Sandbox, effect engine.Effect) error {
 	return fmt.Errorf("the action %s does nothing by itself", strings.Join(rule.Verbs(a), ", "))
 }
 
-func (st *Stage) emit(s *engine.Sandbox, e script.Emit, depth int) error {
+func (st *Stage) emit(s *engine.Sandbox, e script.Emit, effect engine.Effect) error {
+	cause := delivery.Cause{Depth: effect.Depth, Chain: cmp.Or(effect.Chain, &engine.Chain{})}
 	r := delivery.EventRequest{Sim: e.Sim, Type: e.Type, Account: e.Account, Environment: e.Environment, Data: e.Data, Payload: e.Payload}
 	for range max(1, e.Count) {
-		if _, _, err := st.deliveries.EmitFor(s, r, delivery.Cause{Depth: depth}); err != nil {
+		if cause.Chain.Events++; cause.Chain.Events > MaxEvents {
+			return fmt.Errorf("more than %d events, which led to one another, would have happened at once", MaxEvents)
+		}
+		if _, _, err := st.deliveries.EmitFor(s, r, cause); err != nil {
 			return err
 		}
 	}

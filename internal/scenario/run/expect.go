@@ -2,13 +2,16 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/mocksrv/mocksrv/client"
+	"github.com/mocksrv/mocksrv/internal/clock"
 	"github.com/mocksrv/mocksrv/internal/match"
 	"github.com/mocksrv/mocksrv/internal/strictjson"
 	"github.com/mocksrv/mocksrv/script"
@@ -167,8 +170,8 @@ func (t *trial) journaled(ctx context.Context, path string, e script.Expect) err
 // lateAnswer is how long, in real time, the journal may take to have the end of a call without an answer.
 const lateAnswer = "5s"
 
-// entry is the last call as the journal has it: the newest that came in since, of the same method, path and body. Nobody
-// else calls this sandbox, so only an earlier call that the client gave up could stand there, too.
+// entry is the last call as the journal has it: the newest that came in since, of the same method, path and body. Only an
+// earlier call that the client gave up could stand there, too, and in a shared sandbox the same call of an app.
 func (t *trial) entry(ctx context.Context) (client.Exchange, error) {
 	x := t.last
 	wanted := map[string]any{
@@ -193,8 +196,51 @@ func (t *trial) entry(ctx context.Context) (client.Exchange, error) {
 	return client.Exchange{}, fmt.Errorf("the journal has the call without its body")
 }
 
-// expect holds the world against what is expected of it.
+// Pauses between two looks at a world that may still become what is expected of it.
+const (
+	shortestPause = 10 * time.Millisecond
+	longestPause  = 500 * time.Millisecond
+)
+
+// expect holds the world against what is expected of it; within the time that it may take, again and again.
 func (t *trial) expect(ctx context.Context, path string, e script.Expect) error {
+	patience, err := t.patience(ctx, e.Within)
+	if err != nil {
+		return within(path+".within", err)
+	}
+	deadline := clock.WallNow().Add(patience)
+	for pause := shortestPause; ; pause = min(2*pause, longestPause) {
+		err := t.expectNow(ctx, path, e)
+		m, wrong := errors.AsType[mismatch](err)
+		if !wrong || m.cause != nil || patience == 0 {
+			return err
+		}
+		left := deadline.Sub(clock.WallNow())
+		if left <= 0 || !clock.Pause(ctx, min(left, pause)) {
+			m.message = strings.TrimSpace(fmt.Sprintf("%s (waited %s for it)", m.message, patience))
+			return m
+		}
+	}
+}
+
+// patience is how long, in real time, an expectation may take to be met.
+func (t *trial) patience(ctx context.Context, text string) (time.Duration, error) {
+	if text == "" {
+		return 0, nil
+	}
+	text, err := rendered(ctx, t, text)
+	if err != nil {
+		return 0, err
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 {
+		return 0, fmt.Errorf("want a duration above 0 such as 10s, got %q", text)
+	}
+	return d, nil
+}
+
+// expectNow holds the world, as it is, against what is expected of it.
+func (t *trial) expectNow(ctx context.Context, path string, e script.Expect) error {
 	if len(e.Deliveries)+len(e.Webhooks)+len(e.Journal)+len(e.Receivers) > 0 || e.State != nil {
 		if err := t.settle(ctx); err != nil {
 			return within(path, err)

@@ -1,5 +1,5 @@
 // Package run performs the steps of scenarios as a client: of the providers, and of the control API of any server. Each
-// case has a sandbox of its own. What came of it is a Result, which the reports of this package show to people and tools.
+// case has a sandbox of its own, or joins the one that an app uses. What came of it is a Result, which the reports of this package show to people and tools.
 //
 // It drives a server from outside only, so that a scenario says the same in process, against a binary and in a container.
 package run
@@ -58,6 +58,9 @@ func (c Case) ID() string {
 type Options struct {
 	Seed *int64 // instead of the scenario's
 	Keep bool   // the sandbox of a case that failed stays
+	// Sandbox is one that is there already, and stays: the case is run in it instead of one of its own.
+	Sandbox string
+	URL     string // of the server, for the command that runs the case once more; "": none is needed
 }
 
 // Result is what came of a case.
@@ -74,7 +77,7 @@ type Result struct {
 // DefaultSeed is the seed of a scenario that has none.
 const DefaultSeed = 1
 
-// Run runs one case in a sandbox of its own.
+// Run runs one case, in a sandbox of its own unless the options name one.
 func (t Target) Run(ctx context.Context, c Case, o Options) Result {
 	started := clock.WallNow()
 	r := Result{Case: c, Seed: DefaultSeed}
@@ -84,22 +87,28 @@ func (t Target) Run(ctx context.Context, c Case, o Options) Result {
 	if o.Seed != nil {
 		r.Seed = *o.Seed
 	}
-	trial := &trial{target: t, c: c, seed: r.Seed, saved: map[string]any{}}
+	trial := &trial{target: t, c: c, seed: r.Seed, shared: o.Sandbox, saved: map[string]any{}}
 	r.Failure = trial.run(ctx)
-	r.Steps, r.Virtual = trial.steps, trial.virtual(ctx)
+	r.Seed, r.Steps, r.Virtual = trial.seed, trial.steps, trial.virtual(ctx)
 	r.Sandbox = trial.close(ctx, o.Keep && r.Failure != nil)
 	r.Real = clock.WallNow().Sub(started)
 	if r.Failure != nil {
-		r.Failure.Again = again(r)
+		r.Failure.Again = again(r, o)
 	}
 	return r
 }
 
 // again is the command that runs a case once more.
-func again(r Result) string {
+func again(r Result, o Options) string {
 	line := "mocksrv test " + quoted(r.File)
 	if r.Name != "" {
 		line += " --run " + quoted("/"+regexp.QuoteMeta(r.Name)+"$")
+	}
+	if o.URL != "" {
+		line += " --target " + quoted(o.URL)
+	}
+	if o.Sandbox != "" {
+		return line + " --sandbox " + quoted(o.Sandbox)
 	}
 	return fmt.Sprintf("%s --seed %d", line, r.Seed)
 }

@@ -23,6 +23,7 @@ type trial struct {
 	target Target
 	c      Case
 	seed   int64
+	shared string // the sandbox that was there before; "": it has its own
 
 	world   client.Sandbox
 	sandbox *client.SandboxClient // nil: not made
@@ -70,6 +71,9 @@ func partOf(err error) string {
 func (t *trial) open(ctx context.Context) error {
 	world := t.c.Scenario
 	world.Steps, world.Cases, world.Include = nil, nil, nil
+	if t.shared != "" {
+		return t.join(ctx, world)
+	}
 	setting, err := t.clock(world.Clock)
 	if err != nil {
 		return fmt.Errorf("clock: %w", err)
@@ -85,10 +89,15 @@ func (t *trial) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	t.enter()
+	return nil
+}
+
+// enter makes the sandbox that world describes the one of this case.
+func (t *trial) enter() {
 	t.sandbox, t.start = t.target.Control.In(t.world.Name), t.world.Clock.Now
 	t.frozen = t.world.Clock.Mode == "frozen"
 	t.names = t.worldNames()
-	return nil
 }
 
 // clock is the clock of the case: frozen, and with the world's edge clock, unless the file says otherwise.
@@ -284,7 +293,7 @@ func (t *trial) virtual(ctx context.Context) time.Duration {
 // close frees the sandbox, unless it is to stay. It returns the name of one that stays.
 func (t *trial) close(ctx context.Context, keep bool) string {
 	switch {
-	case t.sandbox == nil:
+	case t.sandbox == nil, t.shared != "":
 		return ""
 	case keep:
 		return t.world.Name
