@@ -48,7 +48,7 @@ race: ## every Go test, with the race detector
 	for module in tools examples/compose; do $(GO) -C $$module test $(TESTFLAGS) ./...; done
 
 # Each builds the server, runs it, and is a client of it: the seed pages' own requests, clients that share no code with the
-# server, the example apps with their test suites, and the guide as it is printed.
+# server, the example apps with their test suites, the guides as they are printed, and the commands for scenarios.
 examples: ## scripts that use a running server as its users do
 	@scripts/install-tools.sh test
 	scripts/seed-examples.sh
@@ -57,6 +57,7 @@ examples: ## scripts that use a running server as its users do
 	scripts/guide.sh
 	scripts/guide.sh docs/guide-tls.md
 	scripts/guide.sh docs/guide-scenarios.md
+	scripts/scenarios.sh
 	scripts/tls-matrix.sh
 
 short: ## the fast tests, without the race detector

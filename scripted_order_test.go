@@ -12,6 +12,7 @@ import (
 
 	"github.com/mocksrv/mocksrv"
 	"github.com/mocksrv/mocksrv/client"
+	"github.com/mocksrv/mocksrv/internal/clock"
 	"github.com/mocksrv/mocksrv/script"
 )
 
@@ -47,11 +48,13 @@ func (d *drill) states() map[string]string {
 // ends fails the test when something takes longer than it ever should.
 func ends(t *testing.T, do func()) {
 	t.Helper()
+	limit, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
 	done := make(chan struct{})
 	go func() { defer close(done); do() }()
 	select {
 	case <-done:
-	case <-time.After(time.Minute):
+	case <-limit.Done():
 		require.FailNow(t, "it does not come to an end")
 	}
 }
@@ -83,6 +86,34 @@ func TestAResetDoesNotWaitForAnAdvanceThatWaitsForIt(t *testing.T) {
 	}
 }
 
+func TestWhatATimelineHasBegunEndsWithAReset(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "served.yaml")
+	text := "title: served\nwebhooks: [{name: h, sim: hsrcpay}]\n" +
+		"timeline: [{at: 1s, every: 1s, times: 3, do: [{emit: {sim: hsrcpay, type: payment.succeeded, count: 300}}]}]\n"
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+	start := time.Date(2026, 1, 8, 10, 0, 0, 0, time.UTC)
+	srv := mocksrv.RunT(t, mocksrv.Serving(file), mocksrv.Frozen(start))
+	sandbox := srv.Control().In(mocksrv.DefaultSandbox)
+	deliveries := func() []client.Delivery {
+		all, err := srv.Deliveries()
+		require.NoError(t, err)
+		return all
+	}
+	_, err := sandbox.SetClock(context.Background(), client.ClockChange{Now: new(start.Add(time.Second))})
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return len(deliveries()) > 5 }, time.Minute, time.Millisecond)
+	_, err = sandbox.Reset(context.Background())
+	require.NoError(t, err)
+	_, err = srv.Advance(5 * time.Second)
+	require.NoError(t, err)
+	made := map[time.Duration]int{}
+	for _, one := range deliveries() {
+		made[one.CreatedAt.Sub(start)]++
+	}
+	require.Equal(t, map[time.Duration]int{time.Second: 300, 2 * time.Second: 300, 3 * time.Second: 300}, made)
+}
+
 func TestResetsAtTheSameTimeApplyTheScenarioOnceEach(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "served.yaml")
@@ -92,7 +123,7 @@ func TestResetsAtTheSameTimeApplyTheScenarioOnceEach(t *testing.T) {
 	for range 20 {
 		resets.Go(func() {
 			_, err := srv.Control().In(mocksrv.DefaultSandbox).Reset(context.Background())
-			require.NoError(t, err) //nolint:testifylint // it ends this goroutine, and fails the test
+			require.NoError(t, err)
 		})
 	}
 	resets.Wait()
@@ -241,7 +272,7 @@ func TestAScenarioThatFailsLeavesTheClockGoingOn(t *testing.T) {
 		Deliveries: []script.Delivery{{Webhook: "h-1", Type: paid, At: "${{ 'never' }}"}},
 	})
 	require.Error(t, err)
-	require.WithinDuration(t, time.Now(), srv.Now(), 5*time.Millisecond)
+	require.WithinDuration(t, clock.WallNow(), srv.Now(), 5*time.Millisecond)
 }
 
 func TestAReloadThatFailsLeavesReceiversAndJournal(t *testing.T) {

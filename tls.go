@@ -1,6 +1,7 @@
 package mocksrv
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -76,7 +77,7 @@ func checkAddress(where, address string) error {
 		err = errors.New("there is no port")
 	}
 	if err == nil {
-		_, err = net.LookupPort("tcp", port)
+		_, err = net.DefaultResolver.LookupPort(context.Background(), "tcp", port)
 	}
 	if err != nil {
 		return fmt.Errorf("listen on %q: want an address and a port, such as 127.0.0.1:8080: %w", where, err)

@@ -147,11 +147,14 @@ now() { python3 -c 'import time; print(int(time.time() * 1000))'; }
 median() { printf '%s\n' "$@" | sort -n | sed -n "$((($# + 1) / 2))p"; }
 
 check_compose() {
+  local passed
   compose config --quiet
   compose build --quiet app papers
   compose up --no-build --abort-on-container-exit --exit-code-from test >"$work/compose" 2>&1 ||
     { cat "$work/compose" >&2; fail "the compose example"; }
-  ok "the compose example: $(sed -n 's/^test-1 .*| \([0-9]* passed, 0 failed\) .*/\1/p' "$work/compose")"
+  passed=$(sed -n 's/.*test-1 .*| \([1-9][0-9]* passed, 0 failed\) .*/\1/p' "$work/compose")
+  [ -n "$passed" ] || { cat "$work/compose" >&2; fail "the compose example ran no scenario"; }
+  ok "the compose example: $passed"
   container=$(compose ps --all --quiet mocksrv)
   same "mocksrv wrote nothing to its root there" '' "$(docker diff "$container")"
   same "and ended with 0" 0 "$(docker inspect -f '{{.State.ExitCode}}' "$container")"

@@ -65,8 +65,15 @@ func TestTestExits2ForBadUsage(t *testing.T) {
 	t.Parallel()
 	file := scenarioFile(t, listing)
 	for _, args := range [][]string{
-		{}, {"no-such-file.yaml"}, {t.TempDir()}, {file, "--run", "("}, {file, "--parallel", "0"}, {file, "--control-token", "x"}, {file, "--sed", "1"},
-		{file, "--sandbox", "default"}, {file, "--sandbox", "default", "--target", "http://127.0.0.1:1", "--parallel", "2"},
+		{},
+		{"no-such-file.yaml"},
+		{t.TempDir()},
+		{file, "--run", "("},
+		{file, "--parallel", "0"},
+		{file, "--control-token", "x"},
+		{file, "--sed", "1"},
+		{file, "--sandbox", "default"},
+		{file, "--sandbox", "default", "--target", "http://127.0.0.1:1", "--parallel", "2"},
 		{file, "--sandbox", "default", "--target", "http://127.0.0.1:1", "--seed", "2"},
 		{file, "--sandbox", "default", "--target", "http://127.0.0.1:1", "--keep"},
 	} {

@@ -56,9 +56,9 @@ const maxWrong = 100
 func invalidFields(wrong []client.ProblemField) client.Problem {
 	more := len(wrong) > maxWrong
 	wrong = wrong[:min(len(wrong), maxWrong)]
-	details := make([]string, len(wrong))
-	for i, f := range wrong {
-		details[i] = f.Field + ": " + f.Detail
+	details := make([]string, 0, len(wrong)+1)
+	for _, f := range wrong {
+		details = append(details, f.Field+": "+f.Detail)
 	}
 	if more {
 		details = append(details, "and so on")

@@ -336,6 +336,11 @@ func limitJourney(a *api) {
 	small := *a
 	small.srv = mocksrv.RunT(a, func(o *mocksrv.Options) { o.MaxSandboxes = 1 })
 	small.call("POST /_mocksrv/v1/sandboxes", request{}).is(429)
+	full := *a
+	full.srv = mocksrv.RunT(a, func(o *mocksrv.Options) { o.MaxSandboxRows = 120 })
+	hooks := request{body: `{"title":"too many","webhooks":[{"sim":"hsrcpay","count":150}]}`}
+	full.call("POST "+sandboxPath+"/scenarios", hooks).is(429)
+	require.Empty(a, decode[client.Webhooks](full.call("GET "+sandboxPath+"/webhooks", request{}).is(200)).Webhooks)
 }
 
 // sharedRefusals provokes what is refused before the route itself is asked, and bodies that no route takes.

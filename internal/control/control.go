@@ -289,7 +289,7 @@ func asProblem(err error) client.Problem {
 		{delivery.ErrUnknownDelivery, http.StatusNotFound, "no such delivery"},
 		{delivery.ErrUnknownWebhook, http.StatusNotFound, "no such webhook"},
 		{delivery.ErrBacklog, http.StatusTooManyRequests, "backlog full"},
-		{engine.ErrSandboxFull, http.StatusInsufficientStorage, "sandbox full"},
+		{engine.ErrSandboxFull, http.StatusTooManyRequests, "sandbox full"},
 		{delivery.ErrEventTooLarge, http.StatusUnprocessableEntity, "event too large"},
 		{engine.ErrSnapshot, http.StatusUnprocessableEntity, "snapshot not restored"},
 		{stage.ErrScenario, http.StatusUnprocessableEntity, "scenario not applied"},

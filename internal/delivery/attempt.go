@@ -184,7 +184,7 @@ func judge(p *engine.Provider, policies sims.Policies, a answer) *AttemptError {
 	}
 	switch {
 	case a.status >= 300 && a.status < 400:
-		return &AttemptError{Class: ClassRedirect, Detail: fmt.Sprintf("status %d to %q; redirects are not followed", a.status, a.response.Header.Get("Location"))}
+		return &AttemptError{Class: ClassRedirect, Detail: fmt.Sprintf("status %d to %s; redirects are not followed", a.status, sims.Excerpt(a.response.Header.Get("Location"), maxDetail))}
 	case !success:
 		return &AttemptError{Class: ClassStatus, Detail: fmt.Sprintf("status %d is no success", a.status)}
 	case p.Delivery.Accept == nil:

@@ -107,6 +107,8 @@ func TestFaultsOfBareSockets(t *testing.T) {
 		"very many headers":              {says("HTTP/1.1 200 OK\r\n" + strings.Repeat("X: y\r\n", 20_000) + "\r\n"), fault{"too_large", "more than 65536 bytes", 0}, false},
 		"a status that is no number":     {says("HTTP/1.1 abc OK\r\n\r\n"), fault{"protocol", "malformed", 0}, false},
 		"a header without a colon":       {says("HTTP/1.1 200 OK\r\nnonsense\r\n\r\n"), fault{"protocol", "malformed", 0}, false},
+		"a long line without a colon":    {says("HTTP/1.1 200 OK\r\n" + strings.Repeat("\xff", 60_000) + "\r\n\r\n"), fault{"protocol", "malformed", 0}, false},
+		"a redirect to nowhere":          {says("HTTP/1.1 302 Found\r\nLocation: /" + strings.Repeat("x", 60_000) + "\r\nContent-Length: 0\r\n\r\n"), fault{"redirect", "redirects are not followed", 302}, false},
 		"a length that is no number":     {says("HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"), fault{"protocol", "Content-Length", 0}, false},
 		"two lengths":                    {says("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"), fault{"protocol", "Content-Length", 0}, false},
 		"a length that is too small":     {says("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nabcdef"), fault{status: 200}, false},
@@ -127,6 +129,9 @@ func TestFaultsOfBareSockets(t *testing.T) {
 				return
 			}
 			c.want.require(w, made)
+			if failed := made.Error; failed != nil {
+				require.Less(t, len(failed.Detail), 1100, "an error does not repeat a whole answer")
+			}
 		})
 	}
 }

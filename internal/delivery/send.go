@@ -24,7 +24,8 @@ const (
 	MaxAnswer     = 1 << 20  // bytes that are read; more fail the attempt
 	MaxKept       = 16 << 10 // bytes of a body that are kept
 	maxAnswerHead = 64 << 10
-	maxIdle       = 512 // kept connections, also to one host: many webhooks of a test point to one receiver
+	maxDetail     = 1000 // bytes of what is kept of an error, which may repeat the answer
+	maxIdle       = 512  // kept connections, also to one host: many webhooks of a test point to one receiver
 )
 
 // sender makes HTTP requests: no redirects, no proxy from the environment, no compression, only to addresses that may
@@ -142,7 +143,12 @@ func classify(ctx, base context.Context, err error, timeout time.Duration) *Atte
 	var timedOut net.Error
 	var handshake handshakeError
 	var operation *net.OpError
-	fail := func(class Class, detail string) *AttemptError { return &AttemptError{Class: class, Detail: detail} }
+	fail := func(class Class, detail string) *AttemptError {
+		if len(detail) > maxDetail {
+			detail = strings.ToValidUTF8(detail[:maxDetail], "") + "…"
+		}
+		return &AttemptError{Class: class, Detail: detail}
+	}
 	switch {
 	case base.Err() != nil:
 		return fail(ClassStopped, "the server stopped")

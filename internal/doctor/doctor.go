@@ -188,10 +188,13 @@ func (e *examination) request(method, target string, body []byte) delivery.Reque
 	return delivery.Request{Method: method, URL: target, Header: h, Body: body}
 }
 
-// shown is a URL without its password.
+// shown is a URL without its password. One that does not parse is shown without all that may be user and password.
 func shown(raw string) string {
 	if u, err := url.Parse(raw); err == nil {
 		return printable(u.Redacted())
+	}
+	if at := strings.LastIndex(raw, "@"); at >= 0 {
+		return "…" + printable(raw[at:])
 	}
 	return printable(raw)
 }

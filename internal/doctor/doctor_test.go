@@ -230,6 +230,9 @@ func TestPasswordsInURLsAreNotShownAndNotSent(t *testing.T) {
 	require.NotContains(t, report.URL, "s3cret")
 	require.NotEmpty(t, report.Steps[0].Advice)
 	require.Empty(t, sent.Load())
+	report = practice{}.examine(t, "http://me:s3cret%@127.0.0.1/hook")
+	requireCause(t, report, "url", doctor.InvalidURL)
+	require.Equal(t, "…@127.0.0.1/hook", report.URL, "nor of a URL that does not parse")
 }
 
 func TestNamesThatDoNotResolve(t *testing.T) {

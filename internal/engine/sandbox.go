@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -161,7 +162,19 @@ func (s *Sandbox) Reset() error {
 	return s.Clock.Alone(s.reset)
 }
 
+// aMoment is how long, in real time, a reset waits for what it has ended.
+const aMoment = 2 * time.Second
+
+// quiet ends what is under way by itself, so that it is not done in the state that comes next.
+func (s *Sandbox) quiet() {
+	s.engine.forget(s)
+	ctx, cancel := context.WithTimeout(context.Background(), aMoment)
+	defer cancel()
+	_ = s.Clock.Settle(ctx) // an attempt that does not end finds that its sandbox was reset
+}
+
 func (s *Sandbox) reset(setClock func(clock.Setting)) error {
+	s.quiet()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.engine.forget(s)

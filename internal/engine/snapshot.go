@@ -117,6 +117,7 @@ func (s *Sandbox) Restore(snap Snapshot) error {
 	}
 	s.engine.forget(s) // an advance under way comes to its end, before anything that it may need is locked
 	return s.Clock.Alone(func(setClock func(clock.Setting)) error {
+		s.quiet()
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.engine.forget(s)

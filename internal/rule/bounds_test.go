@@ -42,3 +42,13 @@ func TestWhatIsNamedOutlivesTheRulesWithoutHeapingUp(t *testing.T) {
 	rest, _ = rule.Without(append(rest, rule.Part{Rules: one("f"), Vars: named("later", "4")}), "f")
 	require.Len(t, rest, 4, "what adds and deletes a rule again and again leaves nothing behind")
 }
+
+func TestARateForgetsWhatWasBeforeTheClockWasSetBack(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, script.Rule{Call: script.Targets{"acme.*"}, Rate: &script.Rate{Over: 2, Per: "1m"}, Do: answer(429)})
+	require.Equal(t, "..x", d.calls(3))
+	d.now = start.Add(-time.Millisecond) // calls of a real clock do not come quite in order
+	require.Equal(t, "x", d.calls(1))
+	d.now = start.Add(-24 * time.Hour)
+	require.Equal(t, "..x", d.calls(3))
+}

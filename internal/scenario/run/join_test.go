@@ -120,7 +120,7 @@ func TestAnExpectationCanWaitForAnApp(t *testing.T) {
 	providers, err := mocksrv.Providers()
 	require.NoError(t, err)
 	called := func() {
-		resp, err := http.Get(srv.BaseURL("hsrcpay") + "/v1/webhooks/") //nolint:noctx,gosec // the app's
+		resp, err := http.Get(srv.BaseURL("hsrcpay") + "/v1/webhooks/")
 		if err == nil {
 			_ = resp.Body.Close()
 		}
