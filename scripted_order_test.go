@@ -117,7 +117,7 @@ func TestWhatATimelineHasBegunEndsWithAReset(t *testing.T) {
 func TestResetsAtTheSameTimeApplyTheScenarioOnceEach(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "served.yaml")
-	require.NoError(t, os.WriteFile(file, []byte("title: served\nstate: {up: 'yes'}\nrules: [{name: one, call: '*', do: [{fault: hang}]}]\n"), 0o600))
+	require.NoError(t, os.WriteFile(file, []byte("title: served\nstate: {up: 'yes'}\nrules: [{name: one, call: '*', do: [{fault: hang}]}]\nwebhooks: [{name: h, sim: hsrcpay, count: 50}]\n"), 0o600))
 	srv := mocksrv.RunT(t, mocksrv.Serving(file))
 	var resets sync.WaitGroup
 	for range 20 {

@@ -172,7 +172,7 @@ func (a *api) input(pattern string, r request, req *http.Request) *openapi3filte
 	}
 	return &openapi3filter.RequestValidationInput{
 		Request: req, PathParams: params,
-		Route:   &routers.Route{Spec: a.doc, Path: path, PathItem: a.doc.Paths.Value(path), Method: method, Operation: op},
+		Route: &routers.Route{Spec: a.doc, Path: path, PathItem: a.doc.Paths.Value(path), Method: method, Operation: op},
 		Options: &openapi3filter.Options{
 			IncludeResponseStatus: true, MultiError: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc,
 			SkipSettingDefaults: true, // it would write them into the request
