@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -81,7 +82,14 @@ func (st *Stage) blame(s *engine.Sandbox, name string, wrong error) {
 	})
 }
 
-func (st *Stage) perform(s *engine.Sandbox, effect engine.Effect) error {
+// perform carries out one effect, or plans it. A defect there costs this effect, not the server.
+func (st *Stage) perform(s *engine.Sandbox, effect engine.Effect) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			st.log.Error("panic while an action was carried out", "sandbox", s.Name, "rule", effect.Rule, "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
 	if effect.Depth > MaxDepth {
 		return fmt.Errorf("a chain of %d effects, each of which led to the next, ends here", MaxDepth)
 	}
