@@ -22,7 +22,7 @@ func TestTheShopAnswersABadProvider(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEmpty(t, applied.Rules)
 
-	_, err = srv.AddRules(script.Rule{Call: script.Targets{"hsrcpay.*"}, First: 1, Do: []script.Action{{Fault: "hang"}}})
+	_, err = srv.AddRules(script.Rule{Call: script.Targets{"hsrcpay.*"}, First: new(1), Do: []script.Action{{Fault: "hang"}}})
 	require.NoError(t, err)
 	srv.RunScenario(t, "hsrcpay-receiver-recovers") // on the same server, in a sandbox of its own
 }

@@ -101,7 +101,7 @@ func (d *drill) deliveries() []client.Delivery {
 func TestARuleAnswersTheNthCallInTheProvidersEnvelope(t *testing.T) {
 	t.Parallel()
 	d := newDrill(t)
-	d.rules(script.Rule{Name: "limited", Call: script.Targets{"hsrcpay.createWebhook"}, Nth: 2, Do: []script.Action{
+	d.rules(script.Rule{Name: "limited", Call: script.Targets{"hsrcpay.createWebhook"}, Nth: new(2), Do: []script.Action{
 		{Refuse: &script.Refuse{Error: "rate_limited", Headers: map[string]string{"Retry-After": "30"}}},
 	}})
 	status, _, _ := d.create()
@@ -133,7 +133,7 @@ func TestRulesAreAStateMachine(t *testing.T) {
 	require.NoError(t, d.sandbox.Do(context.Background(), script.Action{Set: up}))
 	d.rules(
 		script.Rule{Name: "down", Call: script.Targets{"hsrcpay.*"}, State: down, Do: []script.Action{{Answer: &script.Answer{Status: 503, Body: "down"}}}},
-		script.Rule{Name: "break", Call: script.Targets{"hsrcpay.*"}, State: up, Nth: 2, Do: []script.Action{
+		script.Rule{Name: "break", Call: script.Targets{"hsrcpay.*"}, State: up, Nth: new(2), Do: []script.Action{
 			{Set: down}, {Set: up, After: "2h"}, {Release: &script.Release{Order: "reverse"}, After: "2h"},
 		}},
 		script.Rule{Name: "hold", Delivery: script.Targets{"hsrcpay.*"}, State: down, Do: []script.Action{{Hold: true}, {Duplicate: 1}}},
@@ -165,8 +165,8 @@ func TestARulesTamperWithAttempts(t *testing.T) {
 	d := newDrill(t)
 	d.create()
 	d.rules(
-		script.Rule{Name: "forged", Attempt: script.Targets{"hsrcpay.payment.*"}, First: 1, Do: []script.Action{{CorruptSignature: true}, {Headers: map[string]string{"X-Extra": "1"}}}},
-		script.Rule{Name: "lost", Attempt: script.Targets{"hsrcpay.payment.*"}, Nth: 2, Do: []script.Action{{Fail: "the provider's network is down"}}},
+		script.Rule{Name: "forged", Attempt: script.Targets{"hsrcpay.payment.*"}, First: new(1), Do: []script.Action{{CorruptSignature: true}, {Headers: map[string]string{"X-Extra": "1"}}}},
+		script.Rule{Name: "lost", Attempt: script.Targets{"hsrcpay.payment.*"}, Nth: new(2), Do: []script.Action{{Fail: "the provider's network is down"}}},
 	)
 	d.emit(1)
 	d.advance(0)
@@ -195,7 +195,7 @@ func TestARuleDamagesTheAnswerOnTheWire(t *testing.T) {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()
 			d := newDrill(t)
-			d.rules(script.Rule{Name: "broken", Call: script.Targets{"*"}, First: 1, Do: []script.Action{{Fault: fault}}})
+			d.rules(script.Rule{Name: "broken", Call: script.Targets{"*"}, First: new(1), Do: []script.Action{{Fault: fault}}})
 			req, err := http.NewRequest(http.MethodGet, d.srv.BaseURL("hsrcpay")+"/v1/webhooks/", nil)
 			require.NoError(t, err)
 			req.Header.Set("Authorization", "Bearer "+d.srv.Credentials("hsrcpay")["secret_key"])
@@ -266,8 +266,8 @@ func TestRulesReorderDelayAndPad(t *testing.T) {
 	d.create()
 	d.rules(
 		script.Rule{Name: "mixed", Delivery: script.Targets{"hsrcpay.*"}, Do: []script.Action{{Reorder: "1h"}}},
-		script.Rule{Name: "long", Delivery: script.Targets{"hsrcpay.*"}, Nth: 5, Do: []script.Action{{Pad: 5000}, {Payload: map[string]any{"brand_new": 1}}}},
-		script.Rule{Name: "gone", Delivery: script.Targets{"hsrcpay.*"}, Nth: 6, Do: []script.Action{{Drop: true}}},
+		script.Rule{Name: "long", Delivery: script.Targets{"hsrcpay.*"}, Nth: new(5), Do: []script.Action{{Pad: 5000}, {Payload: map[string]any{"brand_new": 1}}}},
+		script.Rule{Name: "gone", Delivery: script.Targets{"hsrcpay.*"}, Nth: new(6), Do: []script.Action{{Drop: true}}},
 	)
 	d.emit(6)
 	d.advance(0)
@@ -290,7 +290,7 @@ func TestAStaleAttemptIsSignedForItsTime(t *testing.T) {
 	t.Parallel()
 	d := newDrill(t)
 	d.create()
-	d.rules(script.Rule{Attempt: script.Targets{"*"}, First: 1, Do: []script.Action{{Stale: "10m"}}})
+	d.rules(script.Rule{Attempt: script.Targets{"*"}, First: new(1), Do: []script.Action{{Stale: "10m"}}})
 	d.emit(1)
 	d.advance(0)
 	attempt := d.deliveries()[0].Attempts[0]
@@ -301,7 +301,7 @@ func TestAStaleAttemptIsSignedForItsTime(t *testing.T) {
 func TestRulesAndWhatTheyRememberSurviveASnapshotAndEndWithAReset(t *testing.T) {
 	t.Parallel()
 	d := newDrill(t)
-	d.rules(script.Rule{Name: "third", Call: script.Targets{"hsrcpay.createWebhook"}, Nth: 3, Do: []script.Action{
+	d.rules(script.Rule{Name: "third", Call: script.Targets{"hsrcpay.createWebhook"}, Nth: new(3), Do: []script.Action{
 		{Answer: &script.Answer{Status: 503}}, {Set: map[string]string{"seen": "yes"}, After: "10m"},
 	}})
 	d.create()
@@ -333,7 +333,7 @@ func TestAnOldKeySignsUntilTheWebhookHasSeenTheNewOne(t *testing.T) {
 	t.Parallel()
 	d := newDrill(t)
 	applied, err := d.sandbox.ApplyScenario(context.Background(), script.Scenario{
-		Title: "a key is rotated", Receivers: map[string]script.Receiver{"shop": {}},
+		Title: "a key is rotated", State: map[string]string{"keys": "first"}, Receivers: map[string]script.Receiver{"shop": {}},
 		Webhooks: []script.Webhook{{Name: "hook", Sim: "signedsub", URL: "${{ receivers.shop.url }}/hook", Events: []string{"INVOICE_PAID"}}},
 		Rules:    []script.Rule{{Name: "late", Attempt: script.Targets{"signedsub.*"}, State: map[string]string{"keys": "rotating"}, Do: []script.Action{{OldKey: true}}}},
 	})
@@ -380,7 +380,7 @@ func (d *drill) rotate(id string) {
 func TestRulesAndActionsWithoutAListener(t *testing.T) {
 	t.Parallel()
 	srv := mocksrv.RunT(t, mocksrv.NoListener())
-	list, err := srv.AddRules(script.Rule{Name: "tired", Call: script.Targets{"hsrcpay.*"}, First: 1, Do: []script.Action{
+	list, err := srv.AddRules(script.Rule{Name: "tired", Call: script.Targets{"hsrcpay.*"}, First: new(1), Do: []script.Action{
 		{Refuse: &script.Refuse{Error: "internal"}}, {Set: map[string]string{"provider": "tired"}},
 	}})
 	require.NoError(t, err)

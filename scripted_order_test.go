@@ -71,8 +71,8 @@ func TestAResetDoesNotWaitForAnAdvanceThatWaitsForIt(t *testing.T) {
 			before, err := d.srv.Snapshot()
 			require.NoError(t, err)
 			d.create()
-			many := script.Action{Emit: &script.Emit{Sim: "hsrcpay", Type: paid, Count: 2000}}
-			d.apply(script.Scenario{Title: "busy", Timeline: []script.Moment{{At: "1s", Every: "1s", Times: 5, Do: []script.Action{many}}}})
+			many := script.Action{Emit: &script.Emit{Sim: "hsrcpay", Type: paid, Count: new(2000)}}
+			d.apply(script.Scenario{Title: "busy", Timeline: []script.Moment{{At: "1s", Every: "1s", Times: new(5), Do: []script.Action{many}}}})
 			ends(t, func() {
 				var moved sync.WaitGroup
 				moved.Go(func() { _, _ = d.srv.Advance(time.Hour) })
@@ -186,7 +186,7 @@ func TestRulesAddedLaterCountRetriesOfOneInstantInTheOrderOfTheEvents(t *testing
 		d.status = 500
 		d.emit(1)
 		d.advance(0)
-		d.rules(script.Rule{Name: "third", Attempt: script.Targets{"*"}, Nth: 3, Do: []script.Action{{Fail: "lost"}}})
+		d.rules(script.Rule{Name: "third", Attempt: script.Targets{"*"}, Nth: new(3), Do: []script.Action{{Fail: "lost"}}})
 		d.advance(time.Hour)
 		for i, one := range d.deliveries() {
 			require.Greater(t, len(one.Attempts), 1)
@@ -226,7 +226,7 @@ func TestWhatWasHeldAndIsSentAgainComesBackAsAnyOtherWhenItsWebhookIsUnblocked(t
 	d := newDrill(t)
 	d.create()
 	require.NoError(t, d.srv.SetPolicy("hsrcpay.while_blocked", "hold"))
-	d.rules(script.Rule{Name: "hold", Delivery: script.Targets{"*"}, First: 1, Do: []script.Action{{Hold: true}}})
+	d.rules(script.Rule{Name: "hold", Delivery: script.Targets{"*"}, First: new(1), Do: []script.Action{{Hold: true}}})
 	d.emit(1)
 	one := d.deliveries()[0]
 	require.Equal(t, "held", one.State)
@@ -268,7 +268,7 @@ func TestAScenarioThatFailsLeavesTheClockGoingOn(t *testing.T) {
 	t.Parallel()
 	srv := mocksrv.RunT(t)
 	_, err := srv.Control().In(mocksrv.DefaultSandbox).ApplyScenario(context.Background(), script.Scenario{
-		Title: "wrong", Webhooks: []script.Webhook{{Name: "h", Sim: "hsrcpay", Count: 300}},
+		Title: "wrong", Webhooks: []script.Webhook{{Name: "h", Sim: "hsrcpay", Count: new(300)}},
 		Deliveries: []script.Delivery{{Webhook: "h-1", Type: paid, At: "${{ 'never' }}"}},
 	})
 	require.Error(t, err)

@@ -46,10 +46,9 @@ func (o Options) prepared(scenarios []script.Scenario) (engine.SandboxConfig, er
 // serveScenarios applies what is served from the start.
 func (s *Server) serveScenarios(scenarios []script.Scenario) error {
 	for i, sc := range scenarios {
-		if _, err := s.stage.Apply(s.sandbox, sc); err != nil {
+		if _, err := s.stage.Put(s.sandbox, sc); err != nil {
 			return fmt.Errorf("%s: %w", s.options.Scenarios[i], err)
 		}
-		s.stage.Keep(s.sandbox, sc)
 	}
 	return nil
 }

@@ -175,7 +175,7 @@ func TestAHandshakeCanBeScripted(t *testing.T) {
 	} {
 		srv := RunT(t, TLS())
 		_, err := srv.Control().In(DefaultSandbox).AddRules(t.Context(), script.Rule{
-			Name: "bad", Handshake: script.Targets{"signedsub"}, First: 1, Do: []script.Action{{Certificate: string(kind)}},
+			Name: "bad", Handshake: script.Targets{"signedsub"}, First: new(1), Do: []script.Action{{Certificate: string(kind)}},
 		})
 		require.NoError(t, err)
 		resp, err := dropIn(srv).Get(host)

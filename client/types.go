@@ -159,7 +159,7 @@ type Webhook struct {
 	Sim        string         `json:"sim"`
 	Account    string         `json:"account"`
 	URL        string         `json:"url"`
-	State      string         `json:"state"` // active, disabled, blocked, deleted
+	State      string         `json:"state" enum:"active,disabled,blocked,deleted"`
 	Events     []string       `json:"events"`
 	ErrorCount int            `json:"error_count"`
 	CreatedAt  time.Time      `json:"created_at"`
@@ -204,7 +204,7 @@ type Delivery struct {
 	EventID       string     `json:"event_id"`
 	EventType     string     `json:"event_type"`
 	URL           string     `json:"url"`
-	State         string     `json:"state"`  // pending, delivered, failed, held, dropped
+	State         string     `json:"state" enum:"pending,delivered,failed,held,dropped"`
 	Reason        string     `json:"reason"` // why, in words
 	CreatedAt     time.Time  `json:"created_at"`
 	NextAttemptAt *time.Time `json:"next_attempt_at"`
@@ -281,7 +281,7 @@ type Journal struct {
 type Exchange struct {
 	ID         uint64    `json:"id"`
 	At         time.Time `json:"at"`
-	Direction  string    `json:"direction"` // in, out
+	Direction  string    `json:"direction" enum:"in,out"`
 	Sim        string    `json:"sim"`
 	Operation  string    `json:"operation"`
 	DeliveryID string    `json:"delivery_id,omitzero"`

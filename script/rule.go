@@ -20,10 +20,10 @@ type Rule struct {
 	From   string            `json:"from,omitzero" doc:"Not before: an instant, or a duration since the scenario was applied."`
 	Until  string            `json:"until,omitzero" doc:"Only before: an instant, or a duration since the scenario was applied."`
 	Rate   *Rate             `json:"rate,omitzero" doc:"Only when there were more than so many in a period."`
-	First  int               `json:"first,omitzero" doc:"Only the first N of those that meet the other conditions."`
+	First  *int              `json:"first,omitzero" doc:"Only the first N of those that meet the other conditions; 0: none."`
 	Skip   int               `json:"skip,omitzero" doc:"Not the first N of them."`
-	Nth    int               `json:"nth,omitzero" doc:"Only the Nth of them."`
-	Every  int               `json:"every,omitzero" doc:"Every Nth of them."`
+	Nth    *int              `json:"nth,omitzero" doc:"Only the Nth of them." minimum:"1"`
+	Every  *int              `json:"every,omitzero" doc:"Every Nth of them." minimum:"1"`
 	Chance *float64          `json:"chance,omitzero" doc:"Then with this probability, from 0 to 1, by the seed."`
 
 	Do []Action `json:"do" doc:"What happens, in this order."`
@@ -54,10 +54,10 @@ type Action struct {
 	// Deliveries.
 	Drop      bool           `json:"drop,omitzero" doc:"The delivery is not made: it is listed as dropped."`
 	Hold      bool           `json:"hold,omitzero" doc:"It is held until a release."`
-	Duplicate int            `json:"duplicate,omitzero" doc:"So many more of the same."`
+	Duplicate int            `json:"duplicate,omitzero" doc:"So many more of the same." minimum:"1"`
 	Reorder   string         `json:"reorder,omitzero" doc:"Its first attempt comes after a drawn part of this duration, so that deliveries overtake each other."`
 	Payload   map[string]any `json:"payload,omitempty" doc:"Merge this into the payload: changed or unknown members."`
-	Pad       int            `json:"pad,omitzero" doc:"Make the payload longer by so many bytes, in a member of its own."`
+	Pad       int            `json:"pad,omitzero" doc:"Make the payload longer by so many bytes, in a member of its own." minimum:"1"`
 
 	// Attempts.
 	CorruptSignature bool              `json:"corrupt_signature,omitzero" doc:"Send a signature that does not fit."`
@@ -115,7 +115,7 @@ type Emit struct {
 	Environment string         `json:"environment,omitzero" doc:"The provider's word for test or live."`
 	Data        map[string]any `json:"data,omitempty" doc:"Merged into the payload."`
 	Payload     map[string]any `json:"payload,omitempty" doc:"Instead of the payload."`
-	Count       int            `json:"count,omitzero" doc:"So many; default 1."`
+	Count       *int           `json:"count,omitzero" doc:"So many; default 1."`
 }
 
 // Release sends held deliveries.

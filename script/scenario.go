@@ -32,7 +32,7 @@ type Receiver struct {
 type Webhook struct {
 	Name       string         `json:"name,omitzero" doc:"How the scenario refers to it; those of a count are <name>-1, <name>-2, …"`
 	Sim        string         `json:"sim"`
-	Count      int            `json:"count,omitzero" doc:"So many, with generated data; default 1."`
+	Count      *int           `json:"count,omitzero" doc:"So many, with generated data; default 1."`
 	URL        string         `json:"url,omitzero" doc:"Where it points; default: an address where nobody listens."`
 	Events     []string       `json:"events,omitempty" doc:"Event types; default: the sim's first."`
 	Account    string         `json:"account,omitzero" doc:"Whose it is; default: the account default."`
@@ -46,7 +46,7 @@ type Webhook struct {
 type Delivery struct {
 	Webhook  string         `json:"webhook" doc:"Name of the webhook in the scenario."`
 	Type     string         `json:"type" doc:"Event type."`
-	Count    int            `json:"count,omitzero" doc:"So many; default 1."`
+	Count    *int           `json:"count,omitzero" doc:"So many; default 1."`
 	State    string         `json:"state,omitzero" doc:"Default delivered." enum:"delivered,failed,pending,held"`
 	Attempts int            `json:"attempts,omitzero" doc:"How many attempts were made; default 1 when delivered or failed."`
 	Status   int            `json:"status,omitzero" doc:"What the receiver answered to the last; default 200 when delivered, 500 when not."`
@@ -59,7 +59,7 @@ type Moment struct {
 	At    string   `json:"at,omitzero" doc:"An instant, or a duration since the scenario was applied."`
 	On    Targets  `json:"on,omitempty" doc:"When one of these events happens: <sim>.<type>."`
 	Every string   `json:"every,omitzero" doc:"Again after this duration."`
-	Times int      `json:"times,omitzero" doc:"How often in all; needed with every."`
+	Times *int     `json:"times,omitzero" doc:"How often in all; needed with every. 0: never."`
 	Do    []Action `json:"do"`
 }
 
@@ -67,7 +67,7 @@ type Moment struct {
 type Step struct {
 	Name   string `json:"name,omitzero"`
 	If     string `json:"if,omitzero" doc:"An expression; the step is skipped when it is false."`
-	Repeat int    `json:"repeat,omitzero" doc:"So many times; index counts from 0."`
+	Repeat *int   `json:"repeat,omitzero" doc:"So many times; index counts from 0."`
 
 	Call    string            `json:"call,omitzero" doc:"An operation: <sim>.<operation>."`
 	As      string            `json:"as,omitzero" doc:"Which account calls; default: default. nobody: without credentials."`
@@ -112,7 +112,7 @@ type Raw struct {
 // Expect is what a step expects. Members that are left out do not matter.
 type Expect struct {
 	// Of the answer to call and raw.
-	Status  int            `json:"status,omitzero"`
+	Status  int            `json:"status,omitzero" doc:"Default: below 400, where neither error, refusal, body nor that (response.…) says otherwise."`
 	Headers map[string]any `json:"headers,omitempty" doc:"Name → value or matcher."`
 	Body    any            `json:"body,omitzero" doc:"Matchers: members that are not named do not matter. A text is the whole body."`
 	Error   string         `json:"error,omitzero" doc:"No answer: timeout, or broken (reset, cut, not HTTP)." enum:"timeout,broken"`

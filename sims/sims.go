@@ -77,7 +77,8 @@ type Sim struct {
 	// Delivery says how the provider sends events. Nil: it sends none.
 	Delivery *Delivery
 
-	// Authorize makes a request as a client of the provider would: authenticated, signed, timestamped.
+	// Authorize makes a request as a client of the provider would: authenticated, signed, timestamped where the caller
+	// gives no timestamp.
 	Authorize func(*ClientRequest) error
 	// Curl is a shell line that works when pasted: a first request to the provider with its ready-made credentials.
 	Curl func(base string, credentials Credentials) string
@@ -298,4 +299,9 @@ type ClientRequest struct {
 	Body        []byte
 	Credentials Credentials
 	Now         time.Time // the client's clock
+	// Given reports whether the caller gives a member of the body or a query parameter itself, as it is to be sent. Nil: none.
+	Given func(name string) bool
 }
+
+// Stamps reports whether a timestamp of this name is for Authorize to set.
+func (r *ClientRequest) Stamps(name string) bool { return r.Given == nil || !r.Given(name) }

@@ -27,6 +27,36 @@ func (*recordCommand) Help() string {
 		`What is recorded is what the journal still holds: record runs that are short, from their start or a reset.`
 }
 
+// Validate implements kong.Validatable.
+func (c *recordCommand) Validate() error { return writable("--out", c.Out) }
+
+// writable says whether a file of a flag can be written in the end, before anything is done for it. "" is none.
+func writable(flag, path string) error {
+	if path == "" {
+		return nil
+	}
+	if info, err := os.Stat(path); err == nil {
+		if info.IsDir() {
+			return fmt.Errorf("%s: %s is a folder; want a file", flag, path)
+		}
+		return writableFile(flag, path)
+	}
+	trial, err := os.CreateTemp(filepath.Dir(path), ".mocksrv-*")
+	if err != nil {
+		return fmt.Errorf("%s: no file can be written there: %w", flag, err)
+	}
+	return errors.Join(trial.Close(), os.Remove(trial.Name()))
+}
+
+// writableFile is writable for a file that is there. It stays as it is.
+func writableFile(flag, path string) error {
+	file, err := os.OpenFile(path, os.O_WRONLY, 0) //nolint:gosec // the file that the user names
+	if err != nil {
+		return fmt.Errorf("%s: %w", flag, err)
+	}
+	return file.Close()
+}
+
 // Run records.
 func (c *recordCommand) Run(p *program) error {
 	providers, err := mocksrv.Providers()

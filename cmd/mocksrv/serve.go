@@ -27,7 +27,7 @@ type serveCommand struct {
 	TLSCert             string        `name:"tls-cert" help:"Show this certificate (PEM, with its chain) for the names in it. For others the development CA signs one." placeholder:"FILE"`
 	TLSKey              string        `name:"tls-key" help:"The key of --tls-cert (PEM)." placeholder:"FILE"`
 	Scenario            []string      `help:"Serve this scenario: a file, or a built-in one by its name. Its seed and clock count where the flags say nothing. Repeatable." placeholder:"FILE"`
-	Watch               bool          `help:"Read the scenarios again when their files change. The default sandbox starts anew; a file that is wrong changes nothing."`
+	Watch               bool          `help:"Read the scenarios again when their files change, or files that they include. The default sandbox starts anew; a file that is wrong is logged and changes nothing."`
 	Record              string        `help:"When the server stops, write what happened in the default sandbox to this file, as a scenario that mocksrv test runs." placeholder:"FILE"`
 	Seed                int64         `help:"Every id, secret and payload derives from it." default:"1"`
 	Clock               string        `help:"World clock of the default sandbox: real, or an RFC 3339 instant at which it is frozen." default:"real"`
@@ -52,7 +52,7 @@ func (s *serveCommand) Validate() error {
 	if _, err := control.ParseClock(s.Clock); err != nil {
 		return fmt.Errorf("--clock: %w", err)
 	}
-	if err := s.validateListeners(); err != nil {
+	if err := errors.Join(s.validateListeners(), s.validateWatch(), writable("--record", s.Record)); err != nil {
 		return err
 	}
 	for _, number := range []struct {
@@ -228,6 +228,9 @@ func (s *serveCommand) announce(w io.Writer, server *mocksrv.Server) error {
 	fmt.Fprintf(&b, "control API    %s%sv1/sandboxes/default  (described at %[1]s%[2]sopenapi.yaml)\n", server.ControlURL(), control.Prefix)
 	fmt.Fprintf(&b, "make an event  curl -s %s%sv1/sandboxes/default/events -d '{\"sim\":\"hsrcpay\",\"type\":\"payment.succeeded\"}'\n", server.ControlURL(), control.Prefix)
 	fmt.Fprintf(&b, "why refused?   curl -s %s%sv1/sandboxes/default/journal | jq '.exchanges[-1].refusal'\n", server.ControlURL(), control.Prefix)
+	if files := s.watched(); len(files) > 0 {
+		fmt.Fprintf(&b, "watching       %s: when one is saved, the default sandbox starts anew\n", strings.Join(files, ", "))
+	}
 	if s.Edge == string(clock.WorldEdge) {
 		b.WriteString("edge clock     world: requests that carry a time must carry the world clock's; the lines below use this machine's\n")
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"regexp"
 	"time"
@@ -41,8 +42,8 @@ func (*testCommand) Help() string {
 		`A case of a file's table is a test of its own. Time in scenarios is virtual, so weeks take milliseconds. ` +
 		`The same file and seed give the same ids, payloads and instants every time.` + "\n\n" +
 		`--sandbox tests an app: the world of the file (webhooks, receivers, rules, …) is added to a sandbox that is there already, and the steps make ` +
-		`things happen in it and look at what the app did. Cases run one after the other, in what those before have left; nothing is deleted or reset, ` +
-		`neither before nor after, so that a file with receivers or named rules needs a reset before it is run again. The sandbox keeps its seed and the credentials of its accounts: a file that gives others is refused, and so is one with an ` +
+		`things happen in it and look at what the app did. A sandbox that was made with the file (serve --scenario) has its world already, which is then used as it is. Cases run one after the other, in what those before have left; nothing is deleted or reset, ` +
+		`neither before nor after, so that a file with receivers or named rules, unless the sandbox was made with it, needs a reset before it is run again. The sandbox keeps its seed and the credentials of its accounts: a file that gives others is refused, and so is one with an ` +
 		`origin. Its clock stays as it is unless the file has one. Expectations see everything that is in the sandbox; with within they wait for the app.` + "\n\n" +
 		`Exits 0 when all cases pass, 1 when one fails or a file is wrong, and 2 for bad usage.`
 }
@@ -52,7 +53,7 @@ func (c *testCommand) Validate() (err error) {
 	if c.Parallel != nil && *c.Parallel < 1 {
 		return fmt.Errorf("--parallel: want at least 1, got %d", *c.Parallel)
 	}
-	if err := c.validateSandbox(); err != nil {
+	if err := errors.Join(c.validateSandbox(), validTarget(c.Target), writable("--junit", c.JUnit)); err != nil {
 		return err
 	}
 	if c.Only != "" {
@@ -84,6 +85,14 @@ func (c *testCommand) validateSandbox() error {
 		return errors.New("--keep: with --sandbox the sandbox always stays")
 	}
 	return nil
+}
+
+// validTarget refuses what is no URL of a server; "" is none.
+func validTarget(target string) error {
+	if at, err := url.Parse(target); target == "" || err == nil && (at.Scheme == "http" || at.Scheme == "https") && at.Host != "" {
+		return nil
+	}
+	return fmt.Errorf("--target: want http://host:port, got %q", target)
 }
 
 // parallel is how many cases run at the same time.

@@ -72,6 +72,10 @@ func TestTestExits2ForBadUsage(t *testing.T) {
 		{file, "--parallel", "0"},
 		{file, "--control-token", "x"},
 		{file, "--sed", "1"},
+		{file, "--target", "127.0.0.1:8080"},
+		{file, "--target", "localhost:8080"},
+		{file, "--junit", filepath.Join(t.TempDir(), "none", "report.xml")},
+		{file, "--junit", t.TempDir()},
 		{file, "--sandbox", "default"},
 		{file, "--sandbox", "default", "--target", "http://127.0.0.1:1", "--parallel", "2"},
 		{file, "--sandbox", "default", "--target", "http://127.0.0.1:1", "--seed", "2"},
@@ -81,6 +85,32 @@ func TestTestExits2ForBadUsage(t *testing.T) {
 		require.Equal(t, exitUsage, code, "%v: %s", args, stderr)
 		require.True(t, strings.HasPrefix(stderr, "mocksrv: "), stderr)
 	}
+}
+
+func TestWhatIsWrittenInTheEndIsTriedBefore(t *testing.T) {
+	t.Parallel()
+	nowhere := filepath.Join(t.TempDir(), "none", "x")
+	for flag, args := range map[string][]string{
+		"--out":    {"record", "--url", "http://127.0.0.1:1", "--out", nowhere},
+		"--record": {"serve", "--record", nowhere},
+		"--junit":  {"test", "bts-outage", "--junit", nowhere},
+	} {
+		code, _, stderr := commanded(t, args...)
+		require.Equal(t, exitUsage, code)
+		require.Contains(t, stderr, flag+": no file can be written there: ")
+	}
+	code, _, stderr := commanded(t, "test", "bts-outage", "--target", "127.0.0.1:8080")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, stderr, `--target: want http://host:port, got "127.0.0.1:8080"`)
+}
+
+func TestAFileWithoutStepsSaysThatNothingWasTested(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "world.yaml")
+	require.NoError(t, os.WriteFile(path, []byte("title: A world\n"), 0o600))
+	code, stdout, _ := commanded(t, "test", path)
+	require.Equal(t, exitOK, code)
+	require.Contains(t, stdout, "world.yaml  (0 steps: nothing was tested, ")
 }
 
 func TestTestAsJSON(t *testing.T) {

@@ -94,7 +94,7 @@ func allowed() []arrows {
 			why: "deliveries name no provider and no front end",
 		},
 		{
-			pkg: "internal/scenario", own: scenario, foreign: []string{yaml, jsontext},
+			pkg: "internal/scenario", own: slices.Concat(scenario, []string{"client"}), foreign: []string{yaml, jsontext},
 			why: "a scenario drives engine and deliveries, and knows no front end",
 		},
 		{

@@ -68,7 +68,11 @@ func (r *recordings) of(s *engine.Sandbox) (operations []client.Operated, droppe
 	if !ok {
 		return []client.Operated{}, 0
 	}
-	return append([]client.Operated{}, kept.operations...), kept.dropped
+	operations = append([]client.Operated{}, kept.operations...)
+	for i := range operations {
+		operations[i].Body = asJSON(operations[i].Body)
+	}
+	return operations, kept.dropped
 }
 
 // recorded are the routes whose calls change a sandbox, by what they do.
@@ -101,7 +105,10 @@ func (a *API) noted(pattern string, next route) route {
 		return next
 	}
 	return func(c *call) (int, any, error) {
-		o := client.Operated{Does: does, At: c.sandbox.Clock.Now(), Subject: c.PathValue("id") + c.PathValue("receiver") + c.URL.Query().Get("name")}
+		o := client.Operated{Does: does, At: c.sandbox.Clock.Now(), Subject: c.PathValue("id") + c.PathValue("receiver")}
+		if c.URL.RawQuery != "" {
+			o.Subject += c.URL.Query().Get("name")
+		}
 		if last := c.sandbox.Journal.Last(); last != nil {
 			o.After = last.ID
 		}
@@ -113,7 +120,7 @@ func (a *API) noted(pattern string, next route) route {
 		case does == "reset":
 			a.recordings.forget(c.sandbox) // it starts anew
 		default:
-			o.Body = asJSON(sent.kept.Bytes())
+			o.Body = sent.kept.Bytes() // as it came: it is read when somebody asks
 			a.recordings.add(c.sandbox, o, sent.over)
 			if now, ok := a.engine.Sandbox(c.sandbox.Name); !ok || now != c.sandbox { // deleted meanwhile
 				a.recordings.forget(c.sandbox)

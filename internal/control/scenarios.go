@@ -120,12 +120,11 @@ func (a *API) put(s *engine.Sandbox, sc *script.Scenario) error {
 	if sc == nil {
 		return nil
 	}
-	if _, err := a.stage.Apply(s, *sc); err != nil {
+	if _, err := a.stage.Put(s, *sc); err != nil {
 		_, gone := a.engine.DeleteSandbox(s.Name)
 		a.end(s)
 		return cmp.Or(gone, notApplied("scenario.", err))
 	}
-	a.stage.Keep(s, *sc)
 	return nil
 }
 

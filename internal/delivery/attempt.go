@@ -10,6 +10,7 @@ import (
 	"github.com/mocksrv/mocksrv/internal/clock"
 	"github.com/mocksrv/mocksrv/internal/engine"
 	"github.com/mocksrv/mocksrv/internal/store"
+	"github.com/mocksrv/mocksrv/script"
 	"github.com/mocksrv/mocksrv/sims"
 )
 
@@ -44,7 +45,9 @@ func (d *Dispatcher) attempt(s *engine.Sandbox, st *state, p *engine.Provider, d
 	case ready == nil: // the webhook is gone or off
 		return outcome{record: func() { d.giveUp(s, p, due) }}
 	}
-	ready.tamper = d.tamper(s, p, ready)
+	if len(s.Rules().At(script.OnAttempt, p.Name, ready.attempt.Event.Type)) > 0 {
+		ready.tamper = d.tamper(s, p, ready)
+	}
 	made := &Attempt{At: ready.attempt.Now, Rules: ready.tamper.rules}
 	started := clock.WallNow()
 	d.perform(st.life, p, ready, made)

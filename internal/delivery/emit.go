@@ -10,6 +10,7 @@ import (
 	"github.com/mocksrv/mocksrv/internal/near"
 	"github.com/mocksrv/mocksrv/internal/store"
 	"github.com/mocksrv/mocksrv/internal/strictjson"
+	"github.com/mocksrv/mocksrv/script"
 	"github.com/mocksrv/mocksrv/sims"
 )
 
@@ -45,7 +46,9 @@ func (d *Dispatcher) EmitFor(s *engine.Sandbox, r EventRequest, cause Cause) (si
 			ID: "evt_" + seed.Alphanumeric(24), Type: eventType.Type, Group: eventType.Group, Account: account,
 			Environment: r.Environment, At: w.env.Now, Seed: seed,
 		}
-		w.happens(event)
+		if w.scripted(script.OnEvent, &event) {
+			w.happens(event)
+		}
 		for _, webhookID := range p.Delivery.Targets(w.env, event) {
 			if err := w.create(event, eventType, webhookID, r); err != nil {
 				return err
@@ -100,7 +103,10 @@ func (w *writer) create(event sims.Event, eventType sims.EventType, webhookID st
 	if err != nil {
 		return err
 	}
-	want := w.wishes(event, endpoint, payload)
+	var want wish
+	if w.scripted(script.OnDelivery, &event) {
+		want = w.wishes(event, endpoint, payload)
+	}
 	for _, change := range want.payload {
 		if payload, err = override(payload, EventRequest{Data: change}); err != nil {
 			return err

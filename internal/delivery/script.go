@@ -79,6 +79,11 @@ func accountNames(s *engine.Sandbox, p *engine.Provider) map[string]string {
 	return s.AccountNames(p.Name)
 }
 
+// scripted reports whether there are rules at a point for an event: most often there are none, and that costs nothing.
+func (w *writer) scripted(p script.Point, event *sims.Event) bool {
+	return len(w.s.Rules().At(p, w.p.Name, event.Type)) > 0
+}
+
 // happens asks the rules about an event.
 func (w *writer) happens(event sims.Event) {
 	for _, f := range w.ask(script.OnEvent, event, func() map[string]any { return map[string]any{} }) {
@@ -179,9 +184,6 @@ func (t tampering) changes() bool {
 // tamper asks the rules about an attempt.
 func (d *Dispatcher) tamper(s *engine.Sandbox, p *engine.Provider, ready *prepared) (t tampering) {
 	event := ready.attempt.Event
-	if len(s.Rules().At(script.OnAttempt, p.Name, event.Type)) == 0 {
-		return t
-	}
 	accounts := accountNames(s, p)
 	_ = s.Update(func(tx store.Tx) error { // a sandbox that is gone wants nothing
 		w := d.writer(s, p, tx)

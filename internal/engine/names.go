@@ -17,6 +17,9 @@ func NamesOf(providers []*Provider) rule.Names {
 		s := rule.SimNames{
 			Name: p.Name, Operations: p.Contract.OperationIDs(), Refusals: keys(p.Refusals), Expires: p.Expire != nil, NumericCodes: p.NumericCodes,
 		}
+		for _, e := range p.Contract.Ledger {
+			s.Rules = append(s.Rules, e.ID)
+		}
 		for _, t := range p.Contract.Catalogue {
 			s.Events = append(s.Events, t.Type)
 		}

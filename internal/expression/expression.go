@@ -205,11 +205,31 @@ func reword(message string, names []string) string {
 		name := strings.TrimSuffix(strings.TrimPrefix(message, "cannot fetch "), " from <nil>")
 		return fmt.Sprintf("no member %s: what should have it is null; write ?.%s where it may be missing", name, name)
 	}
+	if token, ok := strings.CutPrefix(message, "unexpected token "); ok {
+		return unexpected(token)
+	}
+	if message == "literal not terminated" {
+		return "the text that begins with a quote does not end with one"
+	}
 	if call, ok := strings.CutPrefix(message, "reflect: Call using "); ok {
 		got, want, _ := strings.Cut(call, " as type ")
 		return fmt.Sprintf("an argument is a %s, expected a %s", got, want)
 	}
 	return message
+}
+
+// unexpected says what stands where something else was expected.
+func unexpected(token string) string {
+	switch token {
+	case "EOF":
+		return "the expression ends too early: a value or a closing bracket is missing"
+	case `Operator("=")`:
+		return "unexpected =; write == to compare"
+	}
+	if _, quoted, ok := strings.Cut(token, "("); ok {
+		token = strings.TrimSuffix(quoted, ")")
+	}
+	return fmt.Sprintf("unexpected %s: an operator, or the end, is expected before it", token)
 }
 
 // suggest names what a misspelt name was probably meant to be, or what there is.

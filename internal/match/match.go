@@ -62,7 +62,7 @@ func Check(want any) error {
 }
 
 func checkObject(w map[string]any) error {
-	if !isOperator(w) {
+	if !IsOperator(w) {
 		for _, name := range slices.Sorted(maps.Keys(w)) {
 			if strings.HasPrefix(name, "$") {
 				return fmt.Errorf("operator %s stands beside members", name)
@@ -85,7 +85,8 @@ func checkObject(w map[string]any) error {
 	return nil
 }
 
-func isOperator(w map[string]any) bool {
+// IsOperator tells an operator, or several at once, from an object of members.
+func IsOperator(w map[string]any) bool {
 	for name := range w {
 		if !strings.HasPrefix(name, "$") {
 			return false
@@ -108,10 +109,10 @@ func compare(path string, want, got any, found *[]Difference) {
 }
 
 func compareObject(path string, want map[string]any, got any, found *[]Difference) {
-	if isOperator(want) {
+	if IsOperator(want) {
 		for _, name := range slices.Sorted(maps.Keys(want)) {
 			if op, ok := operators()[name]; !ok || !op.holds(want[name], got) {
-				*found = append(*found, Difference{Path: path, Want: show(map[string]any{name: want[name]}), Got: show(got)})
+				*found = append(*found, Difference{Path: path, Want: show(map[string]any{name: want[name]}), Got: gotFor(name, got)})
 			}
 		}
 		return
@@ -310,6 +311,14 @@ func ordered(a, b any) (int, bool) {
 	x, ok := a.(string)
 	y, also := b.(string)
 	return strings.Compare(x, y), ok && also
+}
+
+// gotFor is what an operator saw.
+func gotFor(operator string, got any) string {
+	if n := length(got); operator == "$length" && n != nil {
+		return fmt.Sprintf("length %v: %s", n, show(got))
+	}
+	return show(got)
 }
 
 func length(v any) any {

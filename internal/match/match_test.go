@@ -89,3 +89,9 @@ func TestWrongExpectationsAreRefused(t *testing.T) {
 		require.EqualError(t, match.Check(decode(t, want)), message)
 	}
 }
+
+func TestALengthThatDiffersIsTold(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, []match.Difference{{Path: "a", Want: `{"$length":3}`, Got: "length 2: [1,2]"}}, match.Compare(decode(t, `{"a":{"$length":3}}`), decode(t, `{"a":[1,2]}`)))
+	require.Equal(t, []match.Difference{{Path: "", Want: `{"$length":3}`, Got: "5"}}, match.Compare(decode(t, `{"$length":3}`), decode(t, `5`)))
+}

@@ -31,13 +31,13 @@ const (
 // Reply is one answer. Which members a fault uses stands with the fault; the others must be left out, since they would
 // have no effect.
 type Reply struct {
-	Times    int               `json:"times,omitzero"`    // for how many requests; default 1
-	Status   int               `json:"status,omitzero"`   // 200 to 599; default 200 (redirect: 302)
-	Header   map[string]string `json:"header,omitempty"`  // added to Date and, with a body, Content-Type: text/plain
-	Body     string            `json:"body,omitzero"`     // at most 1 MiB
-	Delay    string            `json:"delay,omitzero"`    // "2s": real time before the answer; at most 1h
-	Fault    Fault             `json:"fault,omitzero"`    // how it goes wrong
-	Location string            `json:"location,omitzero"` // redirect: where to
+	Times    int               `json:"times,omitzero" minimum:"1"` // for how many requests; default 1
+	Status   int               `json:"status,omitzero"`            // 200 to 599; default 200 (redirect: 302)
+	Header   map[string]string `json:"header,omitempty"`           // added to Date and, with a body, Content-Type: text/plain
+	Body     string            `json:"body,omitzero"`              // at most 1 MiB
+	Delay    string            `json:"delay,omitzero"`             // "2s": real time before the answer; at most 1h
+	Fault    Fault             `json:"fault,omitzero"`             // how it goes wrong
+	Location string            `json:"location,omitzero"`          // redirect: where to
 }
 
 // Fault is a way in which an answer goes wrong.

@@ -108,15 +108,17 @@ func checkCounts(r script.Rule) Faults {
 	var faults Faults
 	var used []string
 	for _, count := range []struct {
-		name string
-		n    int
-	}{{"first", r.First}, {"skip", r.Skip}, {"nth", r.Nth}, {"every", r.Every}} {
-		if count.n < 0 {
-			faults = append(faults, Fault{Path: count.name, Message: fmt.Sprintf("want 1 or more, got %d", count.n)})
+		name  string
+		n     *int
+		least int
+	}{{"first", r.First, 0}, {"skip", &r.Skip, 0}, {"nth", r.Nth, 1}, {"every", r.Every, 1}} {
+		if count.n == nil || count.name == "skip" && r.Skip == 0 {
+			continue
 		}
-		if count.n != 0 {
-			used = append(used, count.name)
+		if *count.n < count.least {
+			faults = append(faults, Fault{Path: count.name, Message: fmt.Sprintf("want %d or more, got %d", count.least, *count.n)})
 		}
+		used = append(used, count.name)
 	}
 	if len(used) > 1 {
 		faults = append(faults, Fault{Path: used[1], Message: "at most one of first, skip, nth, every; got " + strings.Join(used, " and ")})
@@ -309,8 +311,8 @@ func checkEmit(e script.Emit, n Names) (faults Faults) {
 	case e.Environment != "" && !hasHole(e.Environment) && !slices.Contains(sim.Environments, e.Environment):
 		faults = append(faults, Fault{Path: "environment", Message: fmt.Sprintf("%s has no environment %q; it has %s", e.Sim, e.Environment, none(sim.Environments))})
 	}
-	if e.Count != 0 {
-		if err := within(e.Count, 1, MaxEmit); err != nil {
+	if e.Count != nil {
+		if err := within(*e.Count, 0, MaxEmit); err != nil {
 			faults = append(faults, Fault{Path: "count", Message: err.Error()})
 		}
 	}
@@ -345,7 +347,7 @@ func checkPolicies(set map[string]any, n Names) (faults Faults) {
 			continue
 		}
 		if err := n.Policy(name, value); err != nil {
-			faults = append(faults, Fault{Path: name, Message: err.Error()})
+			faults = append(faults, Fault{Path: name, Message: err.Error(), Name: n.Policy(name, nil) != nil})
 		}
 	}
 	slices.SortFunc(faults, func(a, b Fault) int { return strings.Compare(a.Path, b.Path) })

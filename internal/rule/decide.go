@@ -172,14 +172,14 @@ func (r *Rule) limit(m *Memory, now time.Time) (wait time.Duration, over bool) {
 // counts: the nth that meets the conditions is one the rule acts on.
 func (r *Rule) counts(n int) bool {
 	switch {
-	case r.First > 0:
-		return n <= r.First
+	case r.First != nil:
+		return n <= *r.First
 	case r.Skip > 0:
 		return n > r.Skip
-	case r.Nth > 0:
-		return n == r.Nth
-	case r.Every > 0:
-		return n%r.Every == 0
+	case r.Nth != nil:
+		return n == *r.Nth
+	case r.Every != nil:
+		return n%*r.Every == 0
 	}
 	return true
 }

@@ -29,6 +29,7 @@ type SimNames struct {
 	Operations   []string
 	Events       []string
 	Refusals     []string // beside those every sim has
+	Rules        []string // the entries of its ledger, which its refusals name
 	Environments []string
 	Expires      bool // it issues tokens that can be made to expire
 	NumericCodes bool // its error codes are numbers
@@ -55,6 +56,7 @@ func (n Names) simNames() []string {
 type Fault struct {
 	Path    string // below the rule: do[0].answer.status
 	Message string
+	Name    bool // the name at the end of the path is wrong, not its value
 }
 
 // Error implements error.

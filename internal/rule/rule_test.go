@@ -85,16 +85,17 @@ func TestCountingConditions(t *testing.T) {
 	create := script.Targets{"acme.create"}
 	never, always := 0.0, 1.0
 	for want, r := range map[string]script.Rule{
-		"xxx.....": {Call: create, First: 3},
+		"........": {Call: create, First: new(0)},
+		"xxx.....": {Call: create, First: new(3)},
 		"...xxxxx": {Call: create, Skip: 3},
-		"..x.....": {Call: create, Nth: 3},
-		"..x..x..": {Call: create, Every: 3},
+		"..x.....": {Call: create, Nth: new(3)},
+		"..x..x..": {Call: create, Every: new(3)},
 		"xxxxxxxx": {Call: create, Chance: &always},
-		"........": {Call: create, Chance: &never},
 	} {
 		r.Do = answer(500)
 		require.Equal(t, want, newDesk(t, r).calls(8))
 	}
+	require.Equal(t, "........", newDesk(t, script.Rule{Call: create, Chance: &never, Do: answer(500)}).calls(8))
 }
 
 func TestARateLetsSoManyThroughInItsPeriod(t *testing.T) {
@@ -188,10 +189,12 @@ func TestWhatIsWrongIsSaidWithItsPlace(t *testing.T) {
 		`call[0]: "acmee.create" names no sim; did you mean "acme"?`:                      {Call: script.Targets{"acmee.create"}, Do: answer(500)},
 		`event[0]: acme has no event type "payment.fail"; did you mean "payment.failed"?`: {Event: script.Targets{"acme.payment.fail"}, Do: []script.Action{{Set: map[string]string{"a": "b"}}}},
 		`do: a rule without an action does nothing`:                                       {Call: create},
-		`when: `:                        {Call: create, When: "request.method ==", Do: answer(500)},
-		`did you mean request`:          {Call: create, When: "requst.method == \"GET\"", Do: answer(500)},
-		`first: want 1 or more, got -1`: {Call: create, First: -1, Do: answer(500)},
-		`nth: at most one of first, skip, nth, every`:                   {Call: create, First: 1, Nth: 2, Do: answer(500)},
+		`when: `:                                                        {Call: create, When: "request.method ==", Do: answer(500)},
+		`did you mean request`:                                          {Call: create, When: "requst.method == \"GET\"", Do: answer(500)},
+		`first: want 0 or more, got -1`:                                 {Call: create, First: new(-1), Do: answer(500)},
+		`nth: want 1 or more, got 0`:                                    {Call: create, Nth: new(0), Do: answer(500)},
+		`every: want 1 or more, got 0`:                                  {Call: create, Every: new(0), Do: answer(500)},
+		`nth: at most one of first, skip, nth, every`:                   {Call: create, First: new(1), Nth: new(2), Do: answer(500)},
 		`chance: want a probability from 0 to 1, got 1.5`:               {Call: create, Chance: &half, Do: answer(500)},
 		`rate.per: want a duration`:                                     {Call: create, Rate: &script.Rate{Over: 1, Per: "soon"}, Do: answer(500)},
 		`from: want an instant`:                                         {Call: create, From: "tomorrow", Do: answer(500)},

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -27,10 +28,11 @@ type checker struct {
 	members map[string][]string // what variables have, as far as it is known: params, receivers, webhooks, accounts
 	rules   []string            // names of rules, those of steps included
 	saved   []string            // names that earlier steps saved
+	params  map[string]any
 }
 
 func newChecker(root *node, s script.Scenario, params map[string]any, names Names) *checker {
-	c := &checker{root: root, s: s, names: names, members: map[string][]string{
+	c := &checker{root: root, s: s, names: names, params: params, members: map[string][]string{
 		"params":    slices.Sorted(maps.Keys(params)),
 		"receivers": slices.Sorted(maps.Keys(s.Receivers)),
 		"accounts":  append([]string{"default"}, slices.Sorted(maps.Keys(s.Accounts))...),
@@ -48,11 +50,11 @@ func namesOfWebhook(w script.Webhook) []string {
 	if w.Name == "" {
 		return nil
 	}
-	if w.Count <= 1 {
+	if w.Count == nil || *w.Count == 1 {
 		return []string{w.Name}
 	}
 	var names []string
-	for i := range min(w.Count, maxEntries) {
+	for i := range min(*w.Count, maxEntries) {
 		names = append(names, fmt.Sprintf("%s-%d", w.Name, i+1))
 	}
 	return names
@@ -84,6 +86,10 @@ func (c *checker) refuseName(path string, err error) {
 // refuseAll notes the faults of a part.
 func (c *checker) refuseAll(path string, faults []rule.Fault) {
 	for _, f := range faults {
+		if f.Name {
+			c.refuseName(join(path, f.Path), errors.New(f.Message))
+			continue
+		}
 		c.wrong(strings.TrimSuffix(join(path, f.Path), "."), "%s", f.Message)
 	}
 }
@@ -98,6 +104,10 @@ func (c *checker) check() {
 	c.checkParams()
 	c.checkClock("clock", c.s.Clock)
 	for _, name := range slices.Sorted(maps.Keys(c.s.Policies)) {
+		if err := c.policy(name, nil); err != nil {
+			c.refuseName(join("policies", name), err)
+			continue
+		}
 		c.refuse(join("policies", name), c.policy(name, c.s.Policies[name]))
 	}
 	c.checkAccounts()
@@ -107,6 +117,7 @@ func (c *checker) check() {
 	c.checkRules()
 	c.checkTimeline()
 	c.checkSteps()
+	c.checkStates()
 }
 
 // countsFit refuses lists that are too long before anything looks at each entry.

@@ -132,9 +132,9 @@ func (c *checker) checkMoment(path string, m script.Moment) {
 		c.wrong(path, "want on, or at and every: not both")
 	case len(m.On) == 0 && m.At == "" && m.Every == "":
 		c.wrong(path, "want at or on: when it happens")
-	case m.Every != "" && m.Times == 0:
+	case m.Every != "" && m.Times == nil:
 		c.wrong(path+".every", "want times, too: how often in all")
-	case m.Every == "" && m.Times != 0:
+	case m.Every == "" && m.Times != nil:
 		c.wrong(path+".times", "want every, too: after how long it happens again")
 	}
 	if _, err := rule.Moment(m.At, c.start()); m.At != "" {
@@ -143,5 +143,5 @@ func (c *checker) checkMoment(path string, m script.Moment) {
 	if d, err := rule.Duration(m.Every); m.Every != "" && (err != nil || d <= 0) {
 		c.wrong(path+".every", "want a duration above 0 such as 10m, got %q", m.Every)
 	}
-	c.refuse(path+".times", within(m.Times, maxEntries))
+	c.refuse(path+".times", within(script.Times(m.Times), maxEntries))
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mocksrv/mocksrv/client"
 	"github.com/mocksrv/mocksrv/internal/expression"
 	"github.com/mocksrv/mocksrv/internal/rule"
 	"github.com/mocksrv/mocksrv/script"
@@ -87,7 +88,7 @@ func (c *checker) checkStep(path string, s script.Step) {
 			c.refuseName(join(path, name), fmt.Errorf("%s belongs to call", name))
 		}
 	}
-	c.refuse(path+".repeat", within(s.Repeat, maxEntries))
+	c.refuse(path+".repeat", within(script.Times(s.Repeat), maxEntries))
 	c.expression(path+".if", s.If, c.stepNames(), true)
 	c.checkVerb(path, s)
 	c.stepHoles(path, s)
@@ -169,7 +170,10 @@ func advance(text string) error {
 	if _, err := rule.Duration(text); err == nil {
 		return nil
 	}
-	return instant(text, "want a duration such as 90m, an instant, or idle")
+	if d, err := time.ParseDuration(text); err == nil && d < 0 {
+		return fmt.Errorf("the clock does not go back: want a positive duration such as 90m, an instant, or idle, got %q", text)
+	}
+	return instant(text, "want a positive duration such as 90m, an instant, or idle")
 }
 
 func (c *checker) knownRule(name string) error {
@@ -224,6 +228,7 @@ func (c *checker) checkExpect(path string, s script.Step) {
 		c.matcher(join(path+".headers", name), e.Headers[name])
 	}
 	c.matcher(path+".body", e.Body)
+	c.checkRefusal(path+".refusal", s)
 	for i, name := range e.Rules {
 		c.refuse(fmt.Sprintf("%s.rules[%d]", path, i), c.knownRule(name))
 	}
@@ -252,28 +257,27 @@ func patience(e script.Expect) error {
 func (c *checker) checkLists(path string, e script.Expect) {
 	for i, one := range e.Deliveries {
 		at := fmt.Sprintf("%s.deliveries[%d]", path, i)
-		c.checkExpected(at, one)
+		c.checkExpected(at, one, reflect.TypeFor[client.Delivery]())
 		for n, text := range one.At {
 			c.refuse(fmt.Sprintf("%s.at[%d]", at, n), moment(text))
 		}
 	}
-	for name, list := range map[string][]script.Expected{"webhooks": e.Webhooks, "journal": e.Journal} {
-		c.checkOthers(join(path, name), list)
-	}
+	c.checkOthers(path+".webhooks", e.Webhooks, reflect.TypeFor[client.Webhook]())
+	c.checkOthers(path+".journal", e.Journal, reflect.TypeFor[client.Exchange]())
 	for _, name := range slices.Sorted(maps.Keys(e.Receivers)) {
 		at := join(path+".receivers", name)
 		if !slices.Contains(c.names.Receivers, name) {
 			c.refuseName(at, fmt.Errorf("there is no receiver %q%s", name, suggest(name, c.names.Receivers)))
 		}
-		c.checkOthers(at, e.Receivers[name])
+		c.checkOthers(at, e.Receivers[name], reflect.TypeFor[client.ReceivedRequest]())
 	}
 }
 
 // checkOthers checks what is expected of entries that are no deliveries.
-func (c *checker) checkOthers(path string, list []script.Expected) {
+func (c *checker) checkOthers(path string, list []script.Expected, t reflect.Type) {
 	for i, one := range list {
 		at := fmt.Sprintf("%s[%d]", path, i)
-		c.checkExpected(at, one)
+		c.checkExpected(at, one, t)
 		if one.Signature != "" {
 			c.refuseName(at+".signature", errors.New("signature is about deliveries"))
 		}
@@ -283,9 +287,10 @@ func (c *checker) checkOthers(path string, list []script.Expected) {
 	}
 }
 
-func (c *checker) checkExpected(path string, e script.Expected) {
+func (c *checker) checkExpected(path string, e script.Expected, t reflect.Type) {
 	if e.Match != nil {
 		c.matcher(path+".match", e.Match)
+		c.checkMatch(path+".match", e.Match, t, "")
 	}
 	c.refuse(path+".count", count(e.Count))
 }

@@ -1,14 +1,17 @@
 package scenario
 
 import (
+	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/mocksrv/mocksrv/internal/receiver"
 	"github.com/mocksrv/mocksrv/internal/strictjson"
+	"github.com/mocksrv/mocksrv/script"
 )
 
 func (c *checker) checkAccounts() {
@@ -37,17 +40,27 @@ func (c *checker) checkReceiverScript(path string, plain any) {
 	if plain == nil || holed(plain) {
 		return
 	}
-	data, err := strictjson.Encode(plain)
-	if err != nil {
+	shape := &shaper{params: c.params, early: strings.HasPrefix(path, "receivers")}
+	shaped, _ := shape.value(c.root.find(path), reflect.TypeFor[receiver.Script](), path, "")
+	if c.problems = append(c.problems, shape.problems...); len(shape.problems) > 0 {
+		return
+	}
+	data, err := strictjson.Encode(shaped)
+	var s receiver.Script
+	if err == nil {
+		err = strictjson.UnmarshalKnown(data, &s)
+	}
+	if err == nil {
+		err = s.Validate()
+	}
+	invalid, ok := errors.AsType[*receiver.InvalidError](err)
+	if !ok {
 		c.refuse(path, err)
 		return
 	}
-	var s receiver.Script
-	if err := strictjson.UnmarshalKnown(data, &s); err != nil {
-		c.wrong(path, "want {down, replies: [{times, status, header, body, delay, fault, location}], then}: %v", err)
-		return
+	for _, f := range invalid.Fields {
+		c.wrong(join(path, f.Field), "want %s, got %s", f.Want, f.Saw)
 	}
-	c.refuse(path, s.Validate())
 }
 
 // worldNames are the variables of what stands in the world.
@@ -69,7 +82,7 @@ func (c *checker) checkWebhooks() {
 		}
 		c.refuse(path+".account", c.account(w.Account))
 		c.refuse(path+".created_at", before(w.CreatedAt))
-		c.refuse(path+".count", within(w.Count, maxEntries))
+		c.refuse(path+".count", within(script.Times(w.Count), maxEntries))
 		c.holes(path, worldNames(), map[string][]string{"webhooks": seen})
 		seen = append(seen, namesOfWebhook(w)...)
 	}
@@ -125,7 +138,7 @@ func (c *checker) checkDeliveries() {
 			c.refuse(path+".type", c.event(sim, d.Type))
 		}
 		c.refuse(path+".at", before(d.At))
-		c.refuse(path+".count", within(d.Count, maxEntries))
+		c.refuse(path+".count", within(script.Times(d.Count), maxEntries))
 		c.refuse(path+".attempts", within(d.Attempts, 1000))
 		if d.Status != 0 && (d.Status < 100 || d.Status > 599) {
 			c.wrong(path+".status", "want 100 to 599, got %d", d.Status)

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,6 +14,18 @@ type includer struct {
 	seen     map[string]bool // files that are in already, or being read
 	open     []string        // those being read, from the first on
 	problems Problems
+}
+
+// Files are the files that a scenario is read from: its own, and those that it includes, as far as they can be read. What is
+// built in is no file.
+func Files(file string, read func(name string) ([]byte, error)) []string {
+	i := &includer{read: read, seen: map[string]bool{file: true}}
+	if data, err := read(file); err == nil {
+		if root, problems := readTree(file, data); len(problems) == 0 {
+			i.include(root, file)
+		}
+	}
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(i.seen)), func(name string) bool { return !isFile(name) })
 }
 
 // include returns a tree with what its includes bring.

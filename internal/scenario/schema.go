@@ -43,10 +43,10 @@ func example() any {
 // generator makes schemas of types; structs stand among the definitions.
 type generator struct{ defs map[string]any }
 
-func (g *generator) schema(t reflect.Type, enum string) map[string]any {
+func (g *generator) schema(t reflect.Type, tag reflect.StructTag) map[string]any {
 	switch t.Kind() {
 	case reflect.Pointer:
-		return g.schema(t.Elem(), enum)
+		return g.schema(t.Elem(), tag)
 	case reflect.Interface:
 		return map[string]any{}
 	case reflect.Struct:
@@ -56,7 +56,7 @@ func (g *generator) schema(t reflect.Type, enum string) map[string]any {
 	case reflect.Slice:
 		return g.list(t)
 	case reflect.String:
-		return texts(enum)
+		return texts(tag.Get("enum"))
 	case reflect.Bool:
 		return orHole(map[string]any{"type": "boolean"})
 	case reflect.Float64:
@@ -64,7 +64,7 @@ func (g *generator) schema(t reflect.Type, enum string) map[string]any {
 	case reflect.Int64:
 		return orHole(map[string]any{"type": "integer"})
 	default:
-		return orHole(map[string]any{"type": "integer", "minimum": 0})
+		return orHole(map[string]any{"type": "integer", "minimum": leastOf(t, tag)})
 	}
 }
 
@@ -123,7 +123,7 @@ func (g *generator) object(t reflect.Type) map[string]any {
 	properties := map[string]any{}
 	var required []string
 	for _, f := range fieldsOf(t) {
-		schema := g.schema(f.Type, f.Tag.Get("enum"))
+		schema := g.schema(f.Type, f.Tag)
 		if doc := f.Tag.Get("doc"); doc != "" {
 			schema["description"] = doc
 		}

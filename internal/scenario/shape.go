@@ -3,8 +3,10 @@ package scenario
 import (
 	"fmt"
 	"maps"
+	"math"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/mocksrv/mocksrv/internal/expression"
@@ -48,7 +50,7 @@ func (s *shaper) misfit(n *node, path, want string) (any, bool) {
 }
 
 // value returns what is decoded into a type; false: it does not fit.
-func (s *shaper) value(n *node, t reflect.Type, path, enum string) (any, bool) {
+func (s *shaper) value(n *node, t reflect.Type, path string, tag reflect.StructTag) (any, bool) {
 	if n.kind == isText {
 		if data, ok := asText(n, t); ok {
 			return data, true
@@ -56,7 +58,7 @@ func (s *shaper) value(n *node, t reflect.Type, path, enum string) (any, bool) {
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
-		return s.value(n, t.Elem(), path, enum)
+		return s.value(n, t.Elem(), path, tag)
 	case reflect.Interface:
 		if s.early {
 			return s.fill(n, path)
@@ -69,9 +71,9 @@ func (s *shaper) value(n *node, t reflect.Type, path, enum string) (any, bool) {
 	case reflect.Slice:
 		return s.list(n, t, path)
 	case reflect.String:
-		return s.text(n, path, enum)
+		return s.text(n, path, tag.Get("enum"))
 	default:
-		return s.scalar(n, t, path)
+		return s.scalar(n, t, path, leastOf(t, tag))
 	}
 }
 
@@ -117,7 +119,7 @@ func (s *shaper) object(n *node, t reflect.Type, path string) (any, bool) {
 		}
 		outside := s.early
 		s.early = outside || isEarly(t, m.name)
-		if data, ok := s.value(m.node, fields[i].Type, join(path, m.name), fields[i].Tag.Get("enum")); ok {
+		if data, ok := s.value(m.node, fields[i].Type, join(path, m.name), fields[i].Tag); ok {
 			object[m.name] = data
 		}
 		s.early = outside
@@ -250,7 +252,7 @@ func (s *shaper) filledText(n *node, path string) (any, bool) {
 }
 
 // scalar is a number or a truth value, or a hole that stands for one.
-func (s *shaper) scalar(n *node, t reflect.Type, path string) (any, bool) {
+func (s *shaper) scalar(n *node, t reflect.Type, path string, least float64) (any, bool) {
 	value := n.scalar
 	if n.kind == isText && hasHole(n.text) {
 		var ok bool
@@ -272,7 +274,7 @@ func (s *shaper) scalar(n *node, t reflect.Type, path string) (any, bool) {
 	default:
 		word = "a whole number"
 		if f, ok := number(value); ok && f == float64(int64(f)) {
-			return s.whole(n, t, path, f)
+			return s.whole(n, path, f, least)
 		}
 	}
 	if value != n.scalar {
@@ -281,10 +283,18 @@ func (s *shaper) scalar(n *node, t reflect.Type, path string) (any, bool) {
 	return s.misfit(n, path, word)
 }
 
-// whole is a number that counts something; only a seed may be negative.
-func (s *shaper) whole(n *node, t reflect.Type, path string, f float64) (any, bool) {
-	if f < 0 && t.Kind() != reflect.Int64 {
-		return s.wrong(n, path, fmt.Sprintf("want 0 or more, got %v", f))
+// leastOf is the least that a whole number may be: it counts something. Only a seed may be negative.
+func leastOf(t reflect.Type, tag reflect.StructTag) float64 {
+	if t.Kind() == reflect.Int64 {
+		return math.Inf(-1)
+	}
+	least, _ := strconv.Atoi(tag.Get("minimum")) // 0 where nothing is said
+	return float64(least)
+}
+
+func (s *shaper) whole(n *node, path string, f, least float64) (any, bool) {
+	if f < least {
+		return s.wrong(n, path, fmt.Sprintf("want %v or more, got %v", least, f))
 	}
 	return int64(f), true
 }

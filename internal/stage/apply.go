@@ -27,17 +27,27 @@ const MaxMade = 10_000
 // a sandbox is made with it, and its steps are not for here. It has been checked.
 func (st *Stage) Apply(s *engine.Sandbox, sc script.Scenario) (script.Applied, error) {
 	defer st.alone(s)()
-	return st.apply(s, sc)
+	return st.apply(s, sc, false)
 }
 
-func (st *Stage) apply(s *engine.Sandbox, sc script.Scenario) (script.Applied, error) {
+// Put is Apply where a sandbox is made with the scenario: a reset puts it in again.
+func (st *Stage) Put(s *engine.Sandbox, sc script.Scenario) (script.Applied, error) {
+	defer st.alone(s)()
+	applied, err := st.apply(s, sc, true)
+	if err == nil {
+		st.keep(s, sc)
+	}
+	return applied, err
+}
+
+func (st *Stage) apply(s *engine.Sandbox, sc script.Scenario, kept bool) (script.Applied, error) {
 	back, err := rewinder(s)
 	if err != nil {
 		return script.Applied{}, err
 	}
 	a := &application{stage: st, sandbox: s, scenario: sc, applied: script.Applied{
 		Title: sc.Title, Webhooks: map[string]script.WebhookName{}, Receivers: map[string]string{},
-		Accounts: map[string]map[string]map[string]string{}, Rules: []string{},
+		Accounts: map[string]map[string]map[string]string{}, Rules: []string{}, Kept: kept, Digest: sc.Digest(),
 	}}
 	if err := a.run(); err != nil {
 		for name := range a.applied.Receivers {
@@ -249,7 +259,7 @@ func filled[T any](a *application, part T) (out T, err error) {
 
 func (a *application) webhooks() error {
 	for i, w := range a.scenario.Webhooks {
-		for n := range max(1, min(w.Count, MaxMade)) {
+		for n := range min(script.Times(w.Count), MaxMade) {
 			if err := a.webhook(w, n); err != nil {
 				return within(fmt.Sprintf("webhooks[%d]", i), err)
 			}
@@ -303,7 +313,7 @@ func (a *application) name(w script.Webhook, n int, made sims.Webhook) {
 		return
 	}
 	name := w.Name
-	if w.Count > 1 {
+	if script.Times(w.Count) > 1 {
 		name = fmt.Sprintf("%s-%d", w.Name, n+1)
 	}
 	a.applied.Webhooks[name] = script.WebhookName{Sim: w.Sim, ID: made.ID}
@@ -332,7 +342,7 @@ func (a *application) before(text string) (time.Time, error) {
 
 func (a *application) deliveries() error {
 	for i, wanted := range a.scenario.Deliveries {
-		for n := range max(1, min(wanted.Count, MaxMade)) {
+		for n := range min(script.Times(wanted.Count), MaxMade) {
 			if err := a.delivery(wanted, n); err != nil {
 				return within(fmt.Sprintf("deliveries[%d]", i), err)
 			}

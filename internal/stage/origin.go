@@ -11,8 +11,8 @@ import (
 	"github.com/mocksrv/mocksrv/script"
 )
 
-// Keep remembers a scenario that a sandbox was made with: a reset puts it in again.
-func (st *Stage) Keep(s *engine.Sandbox, sc script.Scenario) {
+// keep remembers a scenario that a sandbox was made with.
+func (st *Stage) keep(s *engine.Sandbox, sc script.Scenario) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.origin[s] = append(st.origin[s], sc)
@@ -53,7 +53,7 @@ func (st *Stage) reset(s *engine.Sandbox, scenarios []script.Scenario) error {
 	}
 	st.receivers.Forget(s)
 	for _, sc := range scenarios {
-		if _, err := st.apply(s, sc); err != nil {
+		if _, err := st.apply(s, sc, true); err != nil {
 			return err
 		}
 	}

@@ -188,6 +188,9 @@ func timelineOf(s *engine.Sandbox, sc script.Scenario, start time.Time) (later [
 			onEvents = append(onEvents, script.Rule{Name: name, Event: m.On, Do: m.Do})
 			continue
 		}
+		if script.Times(m.Times) == 0 {
+			continue
+		}
 		p := planned{Actions: m.Do, Rule: name, Fill: true, Start: start}
 		if p.At, err = rule.Moment(zero(m.At), start); err != nil {
 			return nil, nil, within(fmt.Sprintf("timeline[%d].at", i), err)
@@ -196,7 +199,7 @@ func timelineOf(s *engine.Sandbox, sc script.Scenario, start time.Time) (later [
 			if p.Every, err = rule.Duration(m.Every); err != nil || p.Every <= 0 {
 				return nil, nil, within(fmt.Sprintf("timeline[%d].every", i), fmt.Errorf("want a duration above 0, got %q", m.Every))
 			}
-			p.Times = m.Times - 1
+			p.Times = script.Times(m.Times) - 1
 		}
 		later = append(later, p)
 	}

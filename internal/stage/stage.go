@@ -177,7 +177,7 @@ func (st *Stage) do(s *engine.Sandbox, effect engine.Effect) error {
 func (st *Stage) emit(s *engine.Sandbox, e script.Emit, effect engine.Effect) error {
 	cause := delivery.Cause{Depth: effect.Depth, Chain: cmp.Or(effect.Chain, &engine.Chain{})}
 	r := delivery.EventRequest{Sim: e.Sim, Type: e.Type, Account: e.Account, Environment: e.Environment, Data: e.Data, Payload: e.Payload}
-	for range max(1, e.Count) {
+	for range script.Times(e.Count) {
 		if cause.Chain.Events++; cause.Chain.Events > MaxEvents {
 			return fmt.Errorf("more than %d events, which led to one another, would have happened at once", MaxEvents)
 		}

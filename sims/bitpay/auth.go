@@ -177,7 +177,10 @@ func authorize(r *sims.ClientRequest) error {
 	if strings.HasSuffix(r.URL.Path, "/v2/token/generate") {
 		query := r.URL.Query()
 		timestamp := strconv.FormatInt(r.Now.UnixMilli(), 10)
-		query.Set("timestamp", timestamp)
+		if r.Stamps("timestamp") {
+			query.Set("timestamp", timestamp)
+		}
+		timestamp = query.Get("timestamp")
 		query.Set("signature", hex.EncodeToString(tokenSignature(r.Credentials["api_secret"], timestamp)))
 		r.URL.RawQuery = query.Encode()
 		r.Header.Set(headerAPIKey, r.Credentials["api_key"])

@@ -187,10 +187,10 @@ func shown(value any) string {
 	return string(text)
 }
 
-// authorize makes a request as a client does: current timestamp where the body is an object, then Key and Sign over
-// the exact body.
+// authorize makes a request as a client does: current timestamp where the body is an object and none is given, then Key
+// and Sign over the exact body.
 func authorize(r *sims.ClientRequest) error {
-	if body, err := strictjson.SetMember(r.Body, "timestamp", strconv.FormatInt(r.Now.UnixMilli(), 10)); err == nil {
+	if body, err := strictjson.SetMember(r.Body, "timestamp", strconv.FormatInt(r.Now.UnixMilli(), 10)); err == nil && r.Stamps("timestamp") {
 		r.Body = body
 	}
 	r.Header.Set("Content-Type", "application/json")

@@ -4,8 +4,10 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mocksrv/mocksrv/client"
 	"github.com/mocksrv/mocksrv/internal/contract"
@@ -51,6 +53,7 @@ func (r *recorder) operationCall(x client.Exchange) (s script.Step, ok bool) {
 	s.Headers = r.headers(op, x)
 	s.Token = r.token(p, x, added)
 	s.Body = r.body(op, x)
+	r.unstamp(p, op, x, at, s.Body)
 	return s, true
 }
 
@@ -95,13 +98,8 @@ func pathParams(op *contract.Operation, path string) (map[string]any, bool) {
 
 // authentication is what authenticating adds to the request: headers and query parameters, by name.
 func (r *recorder) authentication(p *engine.Provider, op *contract.Operation, x client.Exchange, at *url.URL) http.Header {
-	bare := *at
-	bare.RawQuery = ""
-	c := sims.ClientRequest{
-		Operation: op.ID, Method: op.Method, URL: &bare, Header: http.Header{}, Body: []byte(x.Request.Body),
-		Credentials: r.sandbox.Sims[p.Name].Credentials, Now: x.At,
-	}
-	if p.Authorize(&c) != nil {
+	c, err := r.authorized(p, op, x, at, x.At)
+	if err != nil {
 		return http.Header{}
 	}
 	added := c.Header
@@ -109,6 +107,36 @@ func (r *recorder) authentication(p *engine.Provider, op *contract.Operation, x 
 		added["?"+name] = values
 	}
 	return added
+}
+
+// authorized is the request without its query, authenticated anew at an instant.
+func (r *recorder) authorized(p *engine.Provider, op *contract.Operation, x client.Exchange, at *url.URL, now time.Time) (sims.ClientRequest, error) {
+	bare := *at
+	bare.RawQuery = ""
+	c := sims.ClientRequest{
+		Operation: op.ID, Method: op.Method, URL: &bare, Header: http.Header{}, Body: []byte(x.Request.Body),
+		Credentials: r.sandbox.Sims[p.Name].Credentials, Now: now,
+	}
+	return c, p.Authorize(&c)
+}
+
+// unstamp takes the members away that tell when a request was made: authentication sets them anew.
+func (r *recorder) unstamp(p *engine.Provider, op *contract.Operation, x client.Exchange, at *url.URL, body any) {
+	object, _ := body.(map[string]any)
+	var members [2]map[string]any
+	for i := range members {
+		c, err := r.authorized(p, op, x, at, x.At.Add(time.Duration(i)*time.Hour))
+		if err != nil {
+			return
+		}
+		plain, _ := strictjson.Decode(c.Body) // no object has no members
+		members[i], _ = plain.(map[string]any)
+	}
+	for name := range members[0] {
+		if !reflect.DeepEqual(members[0][name], members[1][name]) {
+			delete(object, name)
+		}
+	}
 }
 
 // query are the parameters that authentication does not add.

@@ -133,13 +133,13 @@ steps:
 - {call: bitpay.generateToken, save: {token: response.json.data.token}}
 - {call: bitpay.createWebhook, token: "${{ token }}", body: {eventType: ORDER_WEBHOOK, url: "https://shop.example/hook"}}
 - {call: bitpay.listWebhooks, token: "${{ token }}"}
-- {call: bitpay.generateToken, sign: stale}
-- {call: bitpay.listWebhooks, sign: wrong}
+- {call: bitpay.generateToken, sign: stale, expect: {status: 400}}
+- {call: bitpay.listWebhooks, sign: wrong, expect: {refusal: credentials}}
 - {call: signedsub.listSubscriptions}
-- {call: signedsub.listSubscriptions, sign: wrong}
+- {call: signedsub.listSubscriptions, sign: wrong, expect: {refusal: signature}}
 - {call: bankly.issueToken, save: {access: response.json.access_token}}
 - {call: bankly.listConfigurations, token: "${{ access }}", query: {page: 1, pageSize: 10}}
-- {call: bankly.createConfiguration, token: read_token}
+- {call: bankly.createConfiguration, token: read_token, expect: {status: 403}}
 - {call: hsrcpay.createWebhook, body: {endpoint: "${{ receivers.shop.url }}", enabled_events: [payment.succeeded]}}
 - {emit: {sim: hsrcpay, type: payment.succeeded, data: {order: "7"}}}
 - {advance: 2m}
@@ -156,6 +156,10 @@ steps:
 	recorded, _ := replayed(t, srv, r.Sandbox)
 	var calls []string
 	for _, s := range recorded.Steps {
+		if s.Call == "signedsub.listSubscriptions" {
+			require.NotContains(t, s.Body, "timestamp", "authentication sets it anew")
+			require.Contains(t, s.Body, "account")
+		}
 		switch {
 		case s.Raw != nil:
 			calls = append(calls, "raw "+s.Raw.Sim)

@@ -168,7 +168,20 @@ func (t *trial) draft(p *engine.Provider, op *contract.Operation, s script.Step,
 		header.Set(name, value)
 	}
 	at := &url.URL{Scheme: "http", Host: "provider", Path: unescape(path), RawPath: path, RawQuery: query.Encode()}
-	return &sims.ClientRequest{Operation: op.ID, Method: op.Method, URL: at, Header: header, Body: data, Credentials: credentials}, nil
+	return &sims.ClientRequest{
+		Operation: op.ID, Method: op.Method, URL: at, Header: header, Body: data, Credentials: credentials, Given: givenBy(s),
+	}, nil
+}
+
+// givenBy tells what a step says itself of its query and body: it is sent so, and a text as it is. What a stale request says of
+// its time is authentication's.
+func givenBy(s script.Step) func(name string) bool {
+	return func(name string) bool {
+		_, inQuery := s.Query[name]
+		object, isObject := s.Body.(map[string]any)
+		_, inBody := object[name]
+		return s.Sign != "stale" && (inQuery || inBody || s.Body != nil && !isObject)
+	}
 }
 
 // pathOf fills the path parameters in.

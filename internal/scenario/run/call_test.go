@@ -117,3 +117,26 @@ steps:
 - {expect: {journal: [{match: {direction: out, id: 1}, count: 1}, {match: {direction: in, id: 2}, count: 1}]}}
 `)
 }
+
+func TestATimestampThatTheStepGivesIsSentAsItIs(t *testing.T) {
+	t.Parallel()
+	passes(t, `
+steps:
+- call: signedsub.listSubscriptions
+  body: {account: "${{ accounts.default.signedsub.account }}", timestamp: 1700000000000}
+  expect: {status: 400, refusal: timestamp-window, that: 'request.json.timestamp == 1700000000000'}
+- call: signedsub.listSubscriptions
+  body: {account: "${{ accounts.default.signedsub.account }}", timestamp: "${{ now().UnixMilli() - 60000 }}"}
+  expect: {status: 200, that: 'request.json.timestamp == now().UnixMilli() - 60000'}
+- call: signedsub.listSubscriptions
+  body: {account: "${{ accounts.default.signedsub.account }}"}
+  expect: {status: 200, that: 'request.json.timestamp == now().UnixMilli()'}
+- call: signedsub.listSubscriptions
+  body: '{"account": "x"}'
+  expect: {refusal: timestamp-format, that: 'request.body == "{\"account\": \"x\"}"'}
+- {call: signedsub.listSubscriptions, expect: {status: 200, that: 'request.json.timestamp == now().UnixMilli()'}}
+- {call: signedsub.listSubscriptions, body: {timestamp: 1}, sign: stale, expect: {refusal: timestamp-window, that: 'request.json.timestamp > 1'}}
+- {call: bitpay.generateToken, query: {timestamp: 1700000000000}, expect: {status: 400, refusal: window, that: 'request.query.timestamp == "1700000000000"'}}
+- {call: bitpay.generateToken, expect: {status: 200, that: 'request.query.timestamp == string(now().UnixMilli())'}}
+`)
+}

@@ -59,7 +59,8 @@ func shown(v any) string {
 	return string(data)
 }
 
-// answered holds the answer of a call against what is expected of it. A call of which nothing is expected needs an answer.
+// answered holds the answer of a call against what is expected of it. A call of which nothing is expected
+// needs an answer, and one below 400.
 func (t *trial) answered(ctx context.Context, path string, e *script.Expect) error {
 	x := t.last
 	if e == nil || e.Error == "" {
@@ -73,6 +74,9 @@ func (t *trial) answered(ctx context.Context, path string, e *script.Expect) err
 		}
 		return mismatch{path: path + ".expect.error", differences: []Difference{{Path: "error", Want: e.Error, Got: got}}}
 	}
+	if x.status >= 400 && !foresees(e) {
+		return mismatch{path: path, message: fmt.Sprintf("want an answer below 400, as the step expects no status, error, refusal or body; got %d", x.status)}
+	}
 	if e == nil {
 		return nil
 	}
@@ -84,6 +88,12 @@ func (t *trial) answered(ctx context.Context, path string, e *script.Expect) err
 		return mismatch{path: path + ".expect." + first, differences: all}
 	}
 	return t.journaled(ctx, path+".expect", *e)
+}
+
+// foresees says that an expectation tells whether a call succeeds.
+func foresees(e *script.Expect) bool {
+	return e != nil && (e.Status != 0 || e.Error != "" || e.Refusal != "" || e.Body != nil ||
+		slices.ContainsFunc(e.That, func(text string) bool { return strings.Contains(text, "response") }))
 }
 
 // answerDifferences compares status, headers and body. first is the member that differs first.

@@ -57,7 +57,7 @@ func TestAFailedExpectationSaysWhereAndWhatDiffers(t *testing.T) {
 		"rules":       {"{call: hsrcpay.listWebhooks, expect: {rules: [outage]}}", "expect.rules", "", `rules: want ["outage"], got []`},
 		"made":        {"{emit: {sim: hsrcpay, type: payment.succeeded}, expect: {made: 2}}", "expect.made", "", "made: want 2, got 1"},
 		"that":        {"{expect: {that: \"1 + 1 == 3\"}}", "expect.that", "not true: 1 + 1 == 3", "1 + 1: want == 3, got 2"},
-		"count":       {"{expect: {deliveries: [{match: {state: failed}, count: {max: 3, min: 2}}]}}", "expect.deliveries[0]", `deliveries: 0 matched {"state":"failed"}, 2 to 3 wanted`, "state: want \"failed\", got \"pending\""},
+		"count":       {"{expect: {deliveries: [{match: {state: failed}, count: {max: 3, min: 2}}]}}", "expect.deliveries[0]", `deliveries: 0 matched {"state":"failed"}, 2 to 3 wanted; there: 1 pending payment.succeeded`, "state: want \"failed\", got \"pending\""},
 		"signature":   {"{expect: {deliveries: [{signature: invalid}]}}", "expect.deliveries[0].signature", "", "signature: want invalid, got valid"},
 		"instants":    {"{expect: {deliveries: [{at: [1s]}]}}", "expect.deliveries[0].at", "", `attempts at: want ["1s"], got ["0s"]`},
 		"verb":        {"{advance: soon}", "advance", `want a duration such as 90m, an RFC 3339 instant, or idle, got "soon"`, ""},
@@ -121,4 +121,31 @@ func TestTheSeedOfTheCommandWins(t *testing.T) {
 	r := target(t).Run(t.Context(), steps(t, "seed: 7\nsteps: [{call: hsrcpay.listWebhooks}]"), run.Options{Seed: &seed})
 	require.Nil(t, r.Failure)
 	require.Equal(t, seed, r.Seed)
+}
+
+func TestWhatIsMissingIsToldWithWhatIsThere(t *testing.T) {
+	t.Parallel()
+	const world = "webhooks: [{name: hook, sim: hsrcpay, events: [payment.refunded]}]\nsteps: [{emit: {sim: hsrcpay, type: payment.refunded}}, "
+	f := fails(t, world+"{emit: {sim: hsrcpay, type: payment.succeeded}, expect: {made: 1}}]")
+	require.Regexp(t, `^payment.succeeded made 0 deliveries, 1 wanted; the webhooks of hsrcpay: wh_\S+ \(hook\) is active and takes payment.refunded$`, f.Message)
+	f = fails(t, "steps: [{emit: {sim: bts, type: status.100}, expect: {made: 1}}]")
+	require.Contains(t, f.Message, "bts has no webhook")
+	f = fails(t, world+"{expect: {deliveries: [{match: {state: failed}, count: 1}]}}]")
+	require.Contains(t, f.Message, `deliveries: 0 matched {"state":"failed"}, 1 wanted; there: 1 pending payment.refunded`)
+	f = fails(t, world+"{expect: {webhooks: [{match: {state: blocked}}]}}]")
+	require.Contains(t, f.Message, "there: 1 active hsrcpay")
+	f = fails(t, "steps: [{call: hsrcpay.listWebhooks, expect: {journal: [{match: {status: 500}}]}}]")
+	require.Contains(t, f.Message, "there: 1 in listWebhooks 200")
+}
+
+func TestACallThatFailsMustBeForeseen(t *testing.T) {
+	t.Parallel()
+	for _, expect := range []string{"", ", expect: {headers: {content-type: {$any: true}}}", ", expect: {that: 'true'}"} {
+		f := fails(t, "steps: [{call: hsrcpay.listWebhooks, as: nobody"+expect+"}]")
+		require.Equal(t, "want an answer below 400, as the step expects no status, error, refusal or body; got 401", f.Message)
+	}
+	for _, expect := range []string{"status: 401", "refusal: credentials", "body: {success: false}", "that: response.status > 400"} {
+		passes(t, "steps: [{call: hsrcpay.listWebhooks, as: nobody, expect: {"+expect+"}}]")
+	}
+	passes(t, "rules: [{call: '*', do: [{answer: {status: 302}}]}]\nsteps: [{call: hsrcpay.listWebhooks}]")
 }

@@ -48,7 +48,7 @@ const maxShown = 4000
 // failure is a step that failed, with all that helps to see why.
 func (t *trial) failure(ctx context.Context, i int, s script.Step, err error) *Failure {
 	f := &Failure{Step: stepName(i, s), At: t.at(fmt.Sprintf("steps[%d]", i))}
-	if s.Repeat > 1 {
+	if script.Times(s.Repeat) > 1 {
 		f.Step += fmt.Sprintf(", index %d", t.repeated)
 	}
 	f.Message = explain(err)

@@ -10,7 +10,7 @@ import (
 	"github.com/mocksrv/mocksrv/script"
 )
 
-// join puts the world of the scenario into a sandbox that is there already, beside what it has. What counts only where a sandbox
+// join puts the world of the scenario into a sandbox that is there already, beside what it has, unless it was made with it. What counts only where a sandbox
 // is made must be there as the scenario wants it.
 func (t *trial) join(ctx context.Context, world script.Scenario) error {
 	sandbox := t.target.Control.In(t.shared)
@@ -29,8 +29,13 @@ func (t *trial) join(ctx context.Context, world script.Scenario) error {
 	if err := t.sameAccounts(world.Accounts); err != nil {
 		return err
 	}
-	if _, err := sandbox.ApplyScenario(ctx, world); err != nil {
-		return t.again(before, world, err)
+	if madeWith(before, world) {
+		_, err = sandbox.SetPolicies(ctx, world.Policies)
+	} else if _, err = sandbox.ApplyScenario(ctx, world); err != nil {
+		err = t.again(before, world, err)
+	}
+	if err != nil {
+		return err
 	}
 	if t.world, err = sandbox.Get(ctx); err != nil {
 		return err
@@ -39,10 +44,22 @@ func (t *trial) join(ctx context.Context, world script.Scenario) error {
 	return t.sameAccounts(world.Accounts)
 }
 
+// madeWith: the sandbox was made with this scenario, so that its world is there.
+func madeWith(sandbox client.Sandbox, world script.Scenario) bool {
+	return slices.ContainsFunc(sandbox.Scenarios, func(a client.AppliedScenario) bool {
+		return a.Kept && a.Title == world.Title && a.Digest == world.Digest()
+	})
+}
+
 // again is an error that says when the scenario may be in its own way: receivers and rules can be put in once.
 func (t *trial) again(before client.Sandbox, world script.Scenario, err error) error {
-	if !slices.ContainsFunc(before.Scenarios, func(a client.AppliedScenario) bool { return a.Title == world.Title }) {
+	titled := func(a client.AppliedScenario) bool { return a.Title == world.Title }
+	made := func(a client.AppliedScenario) bool { return titled(a) && a.Kept }
+	switch {
+	case !slices.ContainsFunc(before.Scenarios, titled):
 		return err
+	case slices.ContainsFunc(before.Scenarios, made):
+		return fmt.Errorf("%s\nsandbox %s was made with a scenario of this title, whose world is not that of this file and case; serve it as it is now, or serve without it", explain(err), t.shared)
 	}
 	return fmt.Errorf("%s\nsandbox %s has had this scenario already, by a run or a case before; reset it in between", explain(err), t.shared)
 }

@@ -2,6 +2,8 @@ package run_test
 
 import (
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/mocksrv/mocksrv"
 	"github.com/mocksrv/mocksrv/client"
+	"github.com/mocksrv/mocksrv/internal/scenario"
 	"github.com/mocksrv/mocksrv/internal/scenario/run"
 )
 
@@ -60,6 +63,33 @@ func TestACaseCanJoinASandbox(t *testing.T) {
 	require.Len(t, sandboxes.Sandboxes, 1, "no other was made")
 	r = on.Run(t.Context(), steps(t, joining), run.Options{Sandbox: mocksrv.DefaultSandbox})
 	require.Contains(t, r.Failure.Message, "receivers.shop: receiver: exists already: \"shop\"; delete it first, or give it another script\nsandbox default has had this scenario already")
+}
+
+func TestASandboxThatWasMadeWithTheScenarioHasItsWorld(t *testing.T) {
+	t.Parallel()
+	const file = joining + "policies: {hsrcpay.attempt_timeout: 7s}\nclock: {now: 2026-03-01T09:00:00Z}\ntitle: Served\n"
+	path := filepath.Join(t.TempDir(), "served.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(strings.ReplaceAll(file, "made: 2", "made: 1")), 0o600))
+	srv := mocksrv.RunT(t, mocksrv.Serving(path))
+	on := srv.Scenarios()
+	cases, broken := run.Cases([]string{path}, scenario.NamesOf(on.Providers))
+	require.Empty(t, broken)
+	app := on.Control.In(mocksrv.DefaultSandbox)
+	for range 2 {
+		r := on.Run(t.Context(), cases[0], run.Options{Sandbox: mocksrv.DefaultSandbox})
+		if r.Failure != nil {
+			t.Fatal(r.Failure.Text())
+		}
+		now, err := app.Get(t.Context())
+		require.NoError(t, err)
+		require.Len(t, now.Scenarios, 1, "it was not put in again")
+		_, err = app.Reset(t.Context())
+		require.NoError(t, err)
+	}
+	changed := cases[0]
+	changed.Scenario.State = map[string]string{"mode": "night"}
+	r := on.Run(t.Context(), changed, run.Options{Sandbox: mocksrv.DefaultSandbox})
+	require.Contains(t, r.Failure.Message, "sandbox default was made with a scenario of this title, whose world is not that of this file and case; serve it")
 }
 
 func TestWhatCannotCountInASandboxThatIsThereIsRefused(t *testing.T) {

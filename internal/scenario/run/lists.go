@@ -3,8 +3,10 @@ package run
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/mocksrv/mocksrv/client"
@@ -52,7 +54,7 @@ func (t *trial) expectEntries(ctx context.Context, path, name string, want scrip
 		if len(want.Match) == 0 {
 			found = fmt.Sprintf("%d there", n)
 		}
-		return mismatch{path: path, message: fmt.Sprintf("%s: %s, %s wanted", name, found, countText(low, high)), differences: misses}
+		return mismatch{path: path, message: fmt.Sprintf("%s: %s, %s wanted%s", name, found, countText(low, high), inventory(name, all)), differences: misses}
 	}
 	if want.Signature != "" {
 		if err := t.expectSignature(ctx, path+".signature", want.Signature, matched); err != nil {
@@ -63,6 +65,31 @@ func (t *trial) expectEntries(ctx context.Context, path, name string, want scrip
 		return expectInstants(path+".at", want.At, matched)
 	}
 	return nil
+}
+
+// inventory says what a list has, by the words that are mostly expected of its entries.
+func inventory(name string, all []entry) string {
+	const most = 8
+	about := map[string][]string{"deliveries": {"state", "event_type"}, "webhooks": {"state", "sim"}, "journal": {"direction", "operation", "status"}}[name]
+	if len(about) == 0 || len(all) == 0 {
+		return ""
+	}
+	count := map[string]int{}
+	for _, e := range all {
+		var words []string
+		for _, member := range about {
+			words = append(words, textOf(e.value[member]))
+		}
+		count[strings.Join(words, " ")]++
+	}
+	var kinds []string
+	for _, kind := range slices.Sorted(maps.Keys(count)) {
+		kinds = append(kinds, fmt.Sprintf("%d %s", count[kind], kind))
+	}
+	if len(kinds) > most {
+		kinds = append(kinds[:most], "…")
+	}
+	return "; there: " + strings.Join(kinds, ", ")
 }
 
 // inScope are the entries that an expectation is about: of the journal what came in, unless it asks for a direction.

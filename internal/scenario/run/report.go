@@ -33,7 +33,11 @@ func (t *Text) Done(r Result) {
 		}
 	} else if t.Verbose {
 		t.clear()
-		fmt.Fprintf(t.W, "ok    %s  (%s, %s, %s of world time)\n", r.ID(), counted(r.Steps, "step"), rounded(r.Real), r.Virtual)
+		steps := counted(r.Steps, "step")
+		if r.Steps == 0 {
+			steps = "0 steps: nothing was tested"
+		}
+		fmt.Fprintf(t.W, "ok    %s  (%s, %s, %s of world time)\n", r.ID(), steps, rounded(r.Real), r.Virtual)
 	}
 	if t.Progress && t.ended < t.total {
 		fmt.Fprintf(t.W, "\r\x1b[K%d of %d", t.ended, t.total)
@@ -122,6 +126,9 @@ func indentedBy(space, text string) string {
 func counted(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
+	}
+	if stem, ok := strings.CutSuffix(what, "y"); ok {
+		what = stem + "ie"
 	}
 	return fmt.Sprintf("%d %ss", n, what)
 }

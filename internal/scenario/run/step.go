@@ -50,7 +50,8 @@ func (t *trial) act(ctx context.Context, path string, s script.Step) error {
 	case err != nil:
 		return within(path+"."+verb.name, err)
 	case s.Expect != nil && s.Expect.Made != nil && *s.Expect.Made != did.made:
-		return mismatch{path: path + ".expect.made", differences: different("made", *s.Expect.Made, did.made)}
+		message := fmt.Sprintf("%s made %s, %d wanted; %s", s.Emit.Type, counted(did.made, "delivery"), *s.Expect.Made, t.takers(ctx, s.Emit.Sim))
+		return mismatch{path: path + ".expect.made", message: message, differences: different("made", *s.Expect.Made, did.made)}
 	case did.called:
 		return t.answered(ctx, path, s.Expect)
 	}
@@ -153,7 +154,7 @@ func emit(ctx context.Context, t *trial, s script.Step) (did done, err error) {
 		return did, err
 	}
 	deliveries := []any{}
-	for range max(1, e.Count) {
+	for range script.Times(e.Count) {
 		emitted, err := t.sandbox.Emit(ctx, client.Event{
 			Sim: e.Sim, Type: e.Type, Account: e.Account, Environment: e.Environment, Data: e.Data, Payload: e.Payload,
 		})
@@ -167,6 +168,37 @@ func emit(ctx context.Context, t *trial, s script.Step) (did done, err error) {
 	}
 	did.made = len(deliveries)
 	return did, nil
+}
+
+// takers says which webhooks of a sim there are, and what they take.
+func (t *trial) takers(ctx context.Context, sim string) string {
+	const most = 5
+	var all []string
+	for w, err := range t.sandbox.AllWebhooks(ctx, sim) {
+		if err != nil {
+			return "its webhooks are not known: " + err.Error()
+		}
+		all = append(all, fmt.Sprintf("%s%s is %s and takes %s", w.ID, t.nameOf(w.ID), w.State, strings.Join(w.Events, ", ")))
+	}
+	switch n := len(all); {
+	case n == 0:
+		return sim + " has no webhook"
+	case n > most:
+		return fmt.Sprintf("of %d webhooks of %s: %s, …", n, sim, strings.Join(all[:most], "; "))
+	}
+	return "the webhooks of " + sim + ": " + strings.Join(all, "; ")
+}
+
+// nameOf is the name of a webhook in the scenario, in brackets; "" where it has none.
+func (t *trial) nameOf(id string) string {
+	for _, applied := range t.world.Scenarios {
+		for name, w := range applied.Webhooks {
+			if w.ID == id {
+				return " (" + name + ")"
+			}
+		}
+	}
+	return ""
 }
 
 // advance moves the clock.

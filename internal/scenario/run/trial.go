@@ -46,7 +46,7 @@ func (t *trial) run(ctx context.Context) *Failure {
 		return &Failure{At: t.at(partOf(err)), Message: "the scenario was not applied: " + explain(err)}
 	}
 	for i, step := range t.c.Scenario.Steps {
-		for index := range max(1, step.Repeat) {
+		for index := range script.Times(step.Repeat) {
 			t.repeated = index
 			if err := t.perform(ctx, i, step); err != nil {
 				return t.failure(ctx, i, step, err)
