@@ -30,6 +30,8 @@ USER 65532:65532
 WORKDIR /data
 # healthcheck reads MOCKSRV_LISTEN, too. --listen on the command line is known to the server only.
 ENV MOCKSRV_LISTEN=0.0.0.0:8080
+# So that `docker exec … mocksrv doctor URL` finds the binary.
+ENV PATH=/
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --start-interval=50ms CMD ["/mocksrv", "healthcheck"]
 ENTRYPOINT ["/mocksrv"]

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mocksrv/mocksrv"
+	"github.com/mocksrv/mocksrv/client"
 	"github.com/mocksrv/mocksrv/internal/rule"
 	"github.com/mocksrv/mocksrv/script"
 )
@@ -160,6 +161,59 @@ func TestTheScenarioGuideListsEveryPointActionVariableAndRefusal(t *testing.T) {
 			listed(name)
 		}
 	}
+}
+
+// TestTheScenarioGuideSaysWhichProvidersBlock: its table is that of the policies' defaults.
+func TestTheScenarioGuideSaysWhichProvidersBlock(t *testing.T) {
+	t.Parallel()
+	providers, err := mocksrv.Providers()
+	require.NoError(t, err)
+	var table strings.Builder
+	for _, p := range providers {
+		by := func(name string) any {
+			policy, ok := p.Contract.Policy(name)
+			require.True(t, ok, "%s.%s", p.Name, name)
+			return policy.Default
+		}
+		limit := "0: never"
+		if n := fmt.Sprint(by("block_limit")); n != "0" {
+			limit = "after more than " + n + " errors"
+		}
+		fmt.Fprintf(&table, "| `%s` | %s | %v | %v | %v | %v |\n", p.Name, limit, by("block_window_kind"), by("block_window"), by("block_counts"), by("while_blocked"))
+	}
+	require.Contains(t, scenarioGuide(t), "|\n"+table.String()+"\n")
+}
+
+// TestTheScenarioGuideListsWhatEntriesHave: its table is that of the types of the control API.
+func TestTheScenarioGuideListsWhatEntriesHave(t *testing.T) {
+	t.Parallel()
+	var table strings.Builder
+	for _, of := range []struct {
+		name  string
+		value any
+	}{
+		{"`deliveries`", client.Delivery{}},
+		{"their `attempts`", client.Attempt{}},
+		{"`webhooks`", client.Webhook{}},
+		{"`journal`", client.Exchange{}},
+		{"`receivers`", client.ReceivedRequest{}},
+		{"`request`, `response`", client.Message{}},
+		{"`refusal`", client.Refusal{}},
+	} {
+		var members, words []string
+		for f := range reflect.TypeOf(of.value).Fields() {
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			members = append(members, "`"+name+"`")
+			if enum := f.Tag.Get("enum"); enum != "" {
+				words = append(words, "`"+name+"`: "+strings.ReplaceAll(enum, ",", ", "))
+			}
+		}
+		if of.name == "`request`, `response`" {
+			members = append(members, "`json`")
+		}
+		fmt.Fprintf(&table, "| %s | %s | %s |\n", of.name, strings.Join(members, ", "), strings.Join(words, "; "))
+	}
+	require.Contains(t, scenarioGuide(t), "|\n"+table.String()+"\n")
 }
 
 // TestTheGoOfTheScenarioGuideIsATest: what the guide shows stands in a test of this package.

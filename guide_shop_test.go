@@ -1,5 +1,7 @@
 package mocksrv_test
 
+// The tests that docs/guide-scenarios.md shows.
+
 import (
 	"testing"
 	"time"
@@ -9,8 +11,6 @@ import (
 	"github.com/mocksrv/mocksrv"
 	"github.com/mocksrv/mocksrv/script"
 )
-
-// The tests that docs/guide-scenarios.md shows.
 
 // Each case is a subtest in a sandbox of its own.
 func TestTheShopSurvives(t *testing.T) { mocksrv.TestScenario(t, "scenarios/bts-outage.yaml") }

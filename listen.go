@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
+	"log"
 	"net"
 	"net/http"
 	"slices"
@@ -56,7 +56,7 @@ func (s *Server) listen(where string, handler http.Handler) (*endpoint, error) {
 	e.server = &http.Server{
 		Handler: handler, ReadHeaderTimeout: ReadHeaderTime, ReadTimeout: ReadTime, WriteTimeout: WriteTime, IdleTimeout: IdleTime,
 		MaxHeaderBytes: MaxHeader, ConnState: e.listener.count, BaseContext: func(net.Listener) context.Context { return life },
-		ErrorLog: slog.NewLogLogger(s.options.Log.Handler(), slog.LevelWarn),
+		ErrorLog: log.New(serverLog{s.options.Log}, "", 0),
 	}
 	if secure {
 		e.server.TLSConfig = s.tlsConfig()

@@ -6,7 +6,8 @@
 #   scripts/container.sh
 #
 # Where no daemon answers, Debian and root are enough: scripts/docker.sh starts a private one. Otherwise it exits with 2.
-# It removes the containers, networks and volumes it made; the images and the build cache stay, for the next run.
+# It removes the containers, networks and volumes it made, and the images that it replaced by newer ones of the same name. The
+# newer ones and the build cache stay, for the next run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,6 +20,8 @@ project=mocksrv-container-test
 most_compressed=15000000 # bytes
 work=$(mktemp -d)
 containers=()
+tags=("$image" mocksrv-example-app mocksrv-example-papers)
+replaced=()
 . scripts/docker.sh
 
 # shellcheck disable=SC2317 # the trap calls it
@@ -31,12 +34,34 @@ cleanup() {
   fi
   compose down --volumes --remove-orphans --timeout 2 >/dev/null 2>&1
   [ ${#containers[@]} = 0 ] || docker rm --force --volumes "${containers[@]}" >/dev/null 2>&1
+  remove_replaced
   end_docker
   rm -rf "$work"
   exit "$status"
 }
 trap cleanup EXIT
 trap 'exit 130' INT TERM
+
+# image_id prints the id of an image, or nothing.
+image_id() { docker image inspect -f '{{.Id}}' "$1" 2>/dev/null || true; }
+
+# remember_images notes which images the names of this script mean before it builds.
+remember_images() {
+  local tag id
+  for tag in "${tags[@]}"; do
+    id=$(image_id "$tag")
+    if [ -n "$id" ]; then replaced+=("$id"); fi
+  done
+}
+
+# remove_replaced removes those that have no name any more. Docker keeps one that somebody's container uses.
+# shellcheck disable=SC2317 # the trap calls cleanup, and that this
+remove_replaced() {
+  local id
+  for id in ${replaced[@]+"${replaced[@]}"}; do
+    if [ "$(docker image inspect -f '{{len .RepoTags}}' "$id" 2>/dev/null)" = 0 ]; then docker image rm "$id" >/dev/null 2>&1; fi
+  done
+}
 
 compose() { MOCKSRV_IMAGE=$image docker compose --ansi never --project-name "$project" --file examples/compose/compose.yaml "$@"; }
 fail() { echo "FAIL  $*" >&2; exit 1; }
@@ -160,6 +185,30 @@ check_compose() {
   same "and ended with 0" 0 "$(docker inspect -f '{{.State.ExitCode}}' "$container")"
 }
 
+# check_doctor executes the line of docs/guide-doctor.md in a running example, and a case of it once more, as its README says. The
+# app wants a signature: it is reached, and says no.
+check_doctor() {
+  local line
+  # shellcheck disable=SC2016 # the backquotes are Markdown's
+  line=$(grep -o '`docker compose exec mocksrv mocksrv doctor [^`]*`' docs/guide-doctor.md | tr -d '`')
+  [ -n "$line" ] || fail "docs/guide-doctor.md has no line for docker compose exec"
+  compose up --no-build --detach mocksrv papers app >"$work/compose" 2>&1 || { cat "$work/compose" >&2; fail "the compose example does not start"; }
+  for _ in $(seq 100); do # the app's container has started, and the app is about to
+    (cd examples/compose && COMPOSE_PROJECT_NAME=$project MOCKSRV_IMAGE=$image bash -c "$line") >"$work/doctor" 2>&1 </dev/null || true
+    if grep -q '^cause: unauthorized$' "$work/doctor"; then break; fi
+    sleep 0.1
+  done
+  if ! grep -q '^  dns      ok ' "$work/doctor" || ! grep -q '^cause: unauthorized$' "$work/doctor"; then
+    cat "$work/doctor" >&2
+    fail "$line"
+  fi
+  ok "$line"
+  compose run --rm --no-deps test test --target http://mocksrv:8080 --sandbox default --run '/hsrcpay$' /scenarios >"$work/again" 2>&1 </dev/null ||
+    { cat "$work/again" >&2; fail "one case of the compose example"; }
+  grep -q '^1 passed, 0 failed' "$work/again" || { cat "$work/again" >&2; fail "one case of the compose example"; }
+  ok "one case of the compose example"
+}
+
 # check_guide executes docs/guide-container.md from its second block on, in an empty folder, on free ports.
 check_guide() {
   local plain secure
@@ -186,7 +235,8 @@ check_testcontainers() {
 
 figures=
 use_docker
-for part in check_image check_container start_times check_guide check_compose check_testcontainers; do
+remember_images
+for part in check_image check_container start_times check_guide check_compose check_doctor check_testcontainers; do
   from=$SECONDS
   "$part"
   echo "      ($part: $((SECONDS - from)) s)"

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"io"
 	"net/netip"
 	"os"
@@ -97,7 +98,7 @@ func TestClientCertificatesAreIssuedFromTheFolderAndByAServer(t *testing.T) {
 		for name, expired := range map[string]bool{"mocksrv client": false, "checkout": true} {
 			certificate, key := filepath.Join(t.TempDir(), "c.pem"), filepath.Join(t.TempDir(), "k.pem")
 			require.NoError(t, os.WriteFile(key, []byte("older, and for all to see"), 0o644))
-			args := append([]string{"cert", "client", "--out-cert", certificate, "--out-key", key}, from...)
+			args := append([]string{"cert", "client", "--force", "--out-cert", certificate, "--out-key", key}, from...)
 			if expired {
 				args = append(args, "--name", name, "--expired")
 			}
@@ -127,8 +128,8 @@ func TestWhatCannotBeIssuedIsRefused(t *testing.T) {
 		code int
 		args []string
 	}{
-		"there is no CA in " + here + "; start the server with --tls-dir": {exitFailed, append([]string{"--tls-dir", here}, to...)},
-		"ask the server at http://127.0.0.1:1 for a certificate":          {exitFailed, append([]string{"--url", "http://127.0.0.1:1"}, to...)},
+		"there is no CA in " + here + " (no ca-key.pem); start the server with --tls-dir " + here + ", which makes one\n": {exitFailed, append([]string{"--tls-dir", here}, to...)},
+		"ask the server at http://127.0.0.1:1 for a certificate":                                                          {exitFailed, append([]string{"--url", "http://127.0.0.1:1"}, to...)},
 		"control token required":                                 {exitFailed, append([]string{"--url", server}, to...)},
 		"--out-key: open /no/such/k.pem":                         {exitFailed, []string{"--tls-dir", dir, to[0], to[1], "--out-key", "/no/such/k.pem"}},
 		"--out-cert: open /no/such/c.pem":                        {exitFailed, []string{"--tls-dir", dir, to[2], to[3], "--out-cert", "/no/such/c.pem"}},
@@ -180,6 +181,49 @@ func TestAnOwnCertificateIsShown(t *testing.T) {
 		require.Equal(t, exitFailed, code)
 		require.Contains(t, errs, "--tls-cert "+pair[0]+", --tls-key "+pair[1]+": ")
 		require.Contains(t, errs, says)
+	}
+}
+
+func TestFilesThatAreThereAreNotOverwritten(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	_, err := authority.Open(dir)
+	require.NoError(t, err)
+	there, fresh := filepath.Join(dir, "there.pem"), filepath.Join(dir, "fresh.pem")
+	require.NoError(t, os.WriteFile(there, []byte("precious"), 0o600))
+	for flag, files := range map[string][2]string{"--out-cert": {there, fresh}, "--out-key": {fresh, there}} {
+		code, _, errs := ran(t, nil, "cert", "client", "--tls-dir", dir, "--out-cert", files[0], "--out-key", files[1])
+		require.Equal(t, exitFailed, code)
+		require.Equal(t, "mocksrv: "+flag+": "+there+" is there already; name another file, or say --force to overwrite it\n", errs)
+		kept, err := os.ReadFile(there)
+		require.NoError(t, err)
+		require.Equal(t, "precious", string(kept))
+		require.NoFileExists(t, fresh, "nothing is written when one of both is there")
+	}
+	require.NoError(t, (&certClientCommand{OutCert: os.DevNull, OutKey: fresh}).spare(), "a device is no file that could be lost")
+}
+
+func TestAnEncryptedKeyIsNamedAsSuch(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	ca, err := authority.Open(dir)
+	require.NoError(t, err)
+	certificate := filepath.Join(dir, authority.CertificateFile)
+	for name, block := range map[string]*pem.Block{
+		"pkcs8.pem":  {Type: "ENCRYPTED PRIVATE KEY", Bytes: []byte("for tests")},
+		"legacy.pem": {Type: "EC PRIVATE KEY", Headers: map[string]string{"Proc-Type": "4,ENCRYPTED", "DEK-Info": "AES-256-CBC,00"}, Bytes: []byte("for tests")},
+	} {
+		key := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(key, pem.EncodeToMemory(block), 0o600))
+		code, _, errs := ran(t, nil, "serve", "--listen", "https://127.0.0.1:0", "--tls-cert", certificate, "--tls-key", key)
+		require.Equal(t, exitFailed, code)
+		require.Contains(t, errs, "the key in "+key+" is encrypted, want one without a password; openssl pkey -in "+key+" -out FILE makes one")
+		own := t.TempDir()
+		require.NoError(t, os.WriteFile(filepath.Join(own, authority.CertificateFile), ca.PEM(), 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(own, authority.KeyFile), pem.EncodeToMemory(block), 0o600))
+		code, _, errs = ran(t, nil, "ca", "--tls-dir", own)
+		require.Equal(t, exitFailed, code)
+		require.Contains(t, errs, "ca-key.pem is encrypted")
 	}
 }
 

@@ -23,6 +23,7 @@ type certClientCommand struct {
 	OutKey       string `help:"Write its key to this file (PEM), for its owner only." required:"" type:"path" placeholder:"FILE"`
 	Name         string `help:"The common name in it." default:"mocksrv client"`
 	Expired      bool   `help:"Issue one that ended yesterday."`
+	Force        bool   `help:"Overwrite files that are there already."`
 	ControlToken string `help:"Send this bearer token to the server." placeholder:"TOKEN"`
 }
 
@@ -45,6 +46,9 @@ func (c *certClientCommand) Validate() error {
 
 // Run issues.
 func (c *certClientCommand) Run(p *program) error {
+	if err := c.spare(); err != nil {
+		return err
+	}
 	certificate, key, err := c.issue(p.ctx)
 	if err != nil {
 		return err
@@ -54,6 +58,19 @@ func (c *certClientCommand) Run(p *program) error {
 	}
 	if err := writeFile(c.OutCert, certificate, modeCertificate); err != nil {
 		return fmt.Errorf("--out-cert: %w", err)
+	}
+	return nil
+}
+
+// spare refuses to overwrite files, unless it is asked to. What is no file, such as /dev/stdout, can be written to.
+func (c *certClientCommand) spare() error {
+	if c.Force {
+		return nil
+	}
+	for _, out := range []struct{ flag, path string }{{"--out-key", c.OutKey}, {"--out-cert", c.OutCert}} {
+		if info, err := os.Stat(out.path); err == nil && info.Mode().IsRegular() {
+			return fmt.Errorf("%s: %s is there already; name another file, or say --force to overwrite it", out.flag, out.path)
+		}
 	}
 	return nil
 }
@@ -80,13 +97,16 @@ func (c *certClientCommand) issue(ctx context.Context) (certificate, key []byte,
 	return []byte(made.Certificate), []byte(made.Key), nil
 }
 
-// writeFile writes a file with a mode, also where there was one with another.
+// writeFile writes a file with a mode, also where there was one with another. A device keeps its own.
 func writeFile(path string, data []byte, mode fs.FileMode) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
 	if err != nil {
 		return err
 	}
-	err = file.Chmod(mode)
+	info, err := file.Stat()
+	if err == nil && info.Mode().IsRegular() {
+		err = file.Chmod(mode)
+	}
 	if err == nil {
 		_, err = file.Write(data)
 	}

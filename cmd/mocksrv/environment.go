@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -10,9 +11,10 @@ import (
 )
 
 // checkEnvironment refuses variables that look like settings and are none: a typing error would otherwise be a setting
-// that silently does nothing. environ has entries such as NAME=value.
-func checkEnvironment(environ []string) error {
-	known, err := variables()
+// that silently does nothing. environ has entries such as NAME=value. The names that the error lists are those of the command
+// in the arguments, or of "serve".
+func checkEnvironment(environ, args []string) error {
+	known, err := variables("")
 	if err != nil {
 		return err
 	}
@@ -21,13 +23,33 @@ func checkEnvironment(environ []string) error {
 		if !strings.HasPrefix(name, envPrefix) || slices.Contains(known, name) || ofOthers(name, value) {
 			continue
 		}
-		return fmt.Errorf("environment: unknown variable %s, did you mean %s? The variables are %s", name, nearest(name, known), strings.Join(known, ", "))
+		command := commandIn(args)
+		own, err := variables(command)
+		if err != nil {
+			return err
+		}
+		return fmt.Errorf("environment: unknown variable %s, did you mean %s? Those of mocksrv %s are %s", name, nearest(name, known), command, strings.Join(own, ", "))
 	}
 	return nil
 }
 
-// variables are the names of all settings in the environment: every flag of every command has one.
-func variables() ([]string, error) {
+// commandIn is the command that the arguments ask for; "serve" when they ask for none.
+func commandIn(args []string) string {
+	var known []string
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[commands]()) {
+		if _, ok := field.Tag.Lookup("cmd"); ok {
+			known = append(known, settingName(field))
+		}
+	}
+	at := slices.IndexFunc(args, func(arg string) bool { return slices.Contains(known, arg) })
+	if at < 0 {
+		return "serve"
+	}
+	return args[at]
+}
+
+// variables are the names of the settings of a command in the environment, or of all: every flag of every command has one.
+func variables(of string) ([]string, error) {
 	parser, err := kong.New(&commands{})
 	if err != nil {
 		return nil, fmt.Errorf("command line: %w", err)
@@ -42,7 +64,9 @@ func variables() ([]string, error) {
 	}
 	add(parser.Model.Flags)
 	for _, command := range parser.Model.Leaves(false) {
-		add(command.Flags)
+		if of == "" || slices.Contains(strings.Fields(command.FullPath()), of) {
+			add(command.Flags)
+		}
 	}
 	slices.Sort(names)
 	return slices.Compact(names), nil

@@ -26,7 +26,7 @@ func main() { os.Exit(start()) }
 func start() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := checkEnvironment(os.Environ()); err != nil {
+	if err := checkEnvironment(os.Environ(), os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "mocksrv:", err)
 		return exitUsage
 	}

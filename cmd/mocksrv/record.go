@@ -28,7 +28,9 @@ func (*recordCommand) Help() string {
 }
 
 // Validate implements kong.Validatable.
-func (c *recordCommand) Validate() error { return writable("--out", c.Out) }
+func (c *recordCommand) Validate() error {
+	return errors.Join(validURL("--url", c.URL), writable("--out", c.Out))
+}
 
 // writable says whether a file of a flag can be written in the end, before anything is done for it. "" is none.
 func writable(flag, path string) error {
@@ -50,7 +52,7 @@ func writable(flag, path string) error {
 
 // writableFile is writable for a file that is there. It stays as it is.
 func writableFile(flag, path string) error {
-	file, err := os.OpenFile(path, os.O_WRONLY, 0) //nolint:gosec // the file that the user names
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
 		return fmt.Errorf("%s: %w", flag, err)
 	}

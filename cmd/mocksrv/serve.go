@@ -6,15 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/mocksrv/mocksrv"
+	"github.com/mocksrv/mocksrv/internal/authority"
 	"github.com/mocksrv/mocksrv/internal/clock"
 	"github.com/mocksrv/mocksrv/internal/control"
 )
@@ -110,11 +113,30 @@ func (s *serveCommand) certificates() ([]tls.Certificate, error) {
 	if s.TLSCert == "" {
 		return nil, nil
 	}
-	own, err := tls.LoadX509KeyPair(s.TLSCert, s.TLSKey)
+	own, err := loadPair(s.TLSCert, s.TLSKey)
+	if errors.Is(err, fs.ErrPermission) {
+		err = fmt.Errorf("%w; the user of this process (uid %d) must be able to read it", err, os.Getuid())
+	}
 	if err != nil {
 		return nil, fmt.Errorf("--tls-cert %s, --tls-key %s: %w", s.TLSCert, s.TLSKey, err)
 	}
 	return []tls.Certificate{own}, nil
+}
+
+// loadPair reads a certificate and its key.
+func loadPair(certPath, keyPath string) (pair tls.Certificate, err error) {
+	certificate, err := os.ReadFile(certPath) //nolint:gosec // G304: the files are the operator's to choose
+	if err != nil {
+		return pair, err
+	}
+	key, err := os.ReadFile(keyPath) //nolint:gosec // G304: as above
+	if err != nil {
+		return pair, err
+	}
+	if err := authority.CheckKey(keyPath, key); err != nil {
+		return pair, err
+	}
+	return tls.X509KeyPair(certificate, key)
 }
 
 // Run serves until the process is told to stop.

@@ -118,19 +118,38 @@ func TestUnknownVariablesAreRefused(t *testing.T) {
 		"MOCKSRV_URL=http://127.0.0.1:8080", "MOCKSRV_BIN=bin/mocksrv", // for programs that use the server
 		"MOCKSRV_SERVICE_HOST=10.0.0.1", "MOCKSRV_SERVICE_PORT=8080", "MOCKSRV_SERVICE_PORT_HTTP=8080", // from Kubernetes
 		"MOCKSRV_PORT=tcp://10.0.0.1:8080", "MOCKSRV_PORT_8080_TCP=tcp://10.0.0.1:8080", "MOCKSRV_PORT_8080_TCP_ADDR=10.0.0.1",
-	}))
+	}, nil))
 	for entry, nearest := range map[string]string{
 		"MOCKSRV_LISTN=1": "MOCKSRV_LISTEN", "MOCKSRV_PORT=8080": "MOCKSRV_", "MOCKSRV_CONTROLTOKEN=x": "MOCKSRV_CONTROL_TOKEN",
 		"MOCKSRV_PRINT_CONFIG=1": "MOCKSRV_", "MOCKSRV_=1": "MOCKSRV_", "MOCKSRV_HELP=1": "MOCKSRV_",
 	} {
 		name, _, _ := strings.Cut(entry, "=")
-		require.ErrorContains(t, checkEnvironment([]string{entry}), "unknown variable "+name+", did you mean "+nearest, entry)
+		require.ErrorContains(t, checkEnvironment([]string{entry}, nil), "unknown variable "+name+", did you mean "+nearest, entry)
 	}
 	binary, err := built()
 	require.NoError(t, err)
 	code, out := executed(t, []string{"MOCKSRV_SEEDS=1"}, binary, "version")
 	require.Equal(t, exitUsage, code)
 	require.Contains(t, out, "unknown variable MOCKSRV_SEEDS, did you mean MOCKSRV_SEED?")
+}
+
+func TestAnUnknownVariableIsToldThoseOfTheCommand(t *testing.T) {
+	t.Parallel()
+	for command, c := range map[string]struct {
+		args     []string
+		has, not string
+	}{
+		"serve":       {nil, "MOCKSRV_GRACE", "MOCKSRV_JUNIT"},
+		"test":        {[]string{"test", "lint"}, "MOCKSRV_JUNIT", "MOCKSRV_GRACE"},
+		"cert":        {[]string{"--config", "x", "cert", "client"}, "MOCKSRV_OUT_KEY", "MOCKSRV_GRACE"},
+		"healthcheck": {[]string{"healthcheck"}, "MOCKSRV_CONFIG", "MOCKSRV_JUNIT"},
+	} {
+		err := checkEnvironment([]string{"MOCKSRV_JUNITS=x"}, c.args)
+		require.ErrorContains(t, err, "did you mean MOCKSRV_JUNIT? Those of mocksrv "+command+" are MOCKSRV_")
+		_, listed, _ := strings.Cut(err.Error(), " are ")
+		require.Contains(t, strings.Split(listed, ", "), c.has)
+		require.NotContains(t, strings.Split(listed, ", "), c.not)
+	}
 }
 
 // The table of settings in docs/operations.md is what the code says. It is rewritten by

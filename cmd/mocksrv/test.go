@@ -53,7 +53,7 @@ func (c *testCommand) Validate() (err error) {
 	if c.Parallel != nil && *c.Parallel < 1 {
 		return fmt.Errorf("--parallel: want at least 1, got %d", *c.Parallel)
 	}
-	if err := errors.Join(c.validateSandbox(), validTarget(c.Target), writable("--junit", c.JUnit)); err != nil {
+	if err := errors.Join(c.validateSandbox(), validURL("--target", c.Target), writable("--junit", c.JUnit)); err != nil {
 		return err
 	}
 	if c.Only != "" {
@@ -87,12 +87,12 @@ func (c *testCommand) validateSandbox() error {
 	return nil
 }
 
-// validTarget refuses what is no URL of a server; "" is none.
-func validTarget(target string) error {
-	if at, err := url.Parse(target); target == "" || err == nil && (at.Scheme == "http" || at.Scheme == "https") && at.Host != "" {
+// validURL refuses what is no URL of a server; "" is none.
+func validURL(flag, text string) error {
+	if at, err := url.Parse(text); text == "" || err == nil && (at.Scheme == "http" || at.Scheme == "https") && at.Host != "" {
 		return nil
 	}
-	return fmt.Errorf("--target: want http://host:port, got %q", target)
+	return fmt.Errorf("%s: want http://host:port, got %q", flag, text)
 }
 
 // parallel is how many cases run at the same time.
@@ -139,6 +139,9 @@ func (c *testCommand) Run(p *program) error {
 	if err := c.write(p.stdout, summary); err != nil {
 		return err
 	}
+	if p.ctx.Err() != nil {
+		return fmt.Errorf("interrupted: %d passed, %d failed or were cut, %d not run", summary.Passed(), summary.Failed(), len(summary.Cut))
+	}
 	c.hold(p, summary)
 	switch {
 	case summary.Failed() > 0:
@@ -146,7 +149,7 @@ func (c *testCommand) Run(p *program) error {
 	case len(summary.Results) == 0:
 		return errors.New("no case was run: --run matches none")
 	}
-	return p.ctx.Err()
+	return nil
 }
 
 // report writes for people, or nothing where a program reads.

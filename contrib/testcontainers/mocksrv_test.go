@@ -67,7 +67,8 @@ func TestAnUnknownSimIsNamedWithThoseThereAre(t *testing.T) {
 
 func TestAnImageThatIsNotThereIsAnError(t *testing.T) {
 	t.Parallel()
-	_, err := mocksrv.Run(t.Context(), image(), testcontainers.WithCmd("no-such-command"))
+	c, err := mocksrv.Run(t.Context(), image(), testcontainers.WithCmd("no-such-command"))
+	testcontainers.CleanupContainer(t, c)
 	require.ErrorContains(t, err, "mocksrv: run "+image())
 }
 

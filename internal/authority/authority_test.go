@@ -257,6 +257,45 @@ func TestOwnCertificateForAnAddress(t *testing.T) {
 	require.NoError(t, shake(t, at, &tls.Config{RootCAs: other.Pool()}).err)
 }
 
+// TestOwnCertificateBehindAPublishedPort: a client outside asks for 127.0.0.1, and the container sees an address of its own.
+func TestOwnCertificateBehindAPublishedPort(t *testing.T) {
+	t.Parallel()
+	other := newTestCA(t)
+	leaf := func(names []string, addresses ...net.IP) tls.Certificate {
+		template := Trusted.leaf(request{name: "x"}, other)
+		template.DNSNames, template.IPAddresses = names, addresses
+		made, err := issue(template, other)
+		require.NoError(t, err)
+		return *made
+	}
+	named, local, here := leaf([]string{"own.example"}), leaf(nil, net.IPv4(127, 0, 0, 1)), leaf(nil, net.IPv4(172, 17, 0, 2))
+	six := leaf(nil, net.IPv6loopback)
+	hello := &tls.ClientHelloInfo{SupportedVersions: []uint16{tls.VersionTLS13}, SignatureSchemes: []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256}}
+	inside := request{kind: Trusted, at: netip.MustParseAddr("172.17.0.2")}
+	for _, c := range []struct {
+		says string
+		own  []tls.Certificate
+		of   request
+		want *tls.Certificate
+	}{
+		{"one for loopback is shown", []tls.Certificate{named, local}, inside, &local},
+		{"also for the loopback of IPv6", []tls.Certificate{six}, inside, &six},
+		{"one for the address itself comes first", []tls.Certificate{local, here}, inside, &here},
+		{"one for names only is not shown", []tls.Certificate{named}, inside, nil},
+		{"a name is a name", []tls.Certificate{local}, request{kind: Trusted, name: "own.example", at: inside.at}, nil},
+		{"on loopback itself the address counts", []tls.Certificate{local}, request{kind: Trusted, at: netip.MustParseAddr("::1")}, nil},
+		{"without an address there is nothing to compare", []tls.Certificate{local}, request{kind: Trusted}, nil},
+	} {
+		got := Listener{Own: c.own}.own(hello, c.of)
+		if c.want == nil {
+			require.Nil(t, got, c.says)
+			continue
+		}
+		require.NotNil(t, got, c.says)
+		require.Equal(t, c.want.Certificate, got.Certificate, c.says)
+	}
+}
+
 func TestOnlySomeNamesAskForACertificate(t *testing.T) {
 	t.Parallel()
 	ca := newTestCA(t)

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -42,7 +43,7 @@ func Open(dir string) (*CA, error) {
 func Find(dir string) (*CA, error) {
 	ca, err := load(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("authority: there is no CA in %s; start the server with --tls-dir %[1]s, which makes one: %w", dir, err)
+		return nil, fmt.Errorf("authority: there is no CA in %s (no %s); start the server with --tls-dir %[1]s, which makes one", dir, KeyFile)
 	}
 	return ca, err
 }
@@ -67,6 +68,9 @@ func load(dir string) (*CA, error) {
 	case certificateErr != nil:
 		return nil, fmt.Errorf("authority: certificate of the CA: %w", certificateErr)
 	}
+	if err := CheckKey(keyPath, key); err != nil {
+		return nil, err
+	}
 	pair, err := tls.X509KeyPair(certificate, key)
 	if err != nil {
 		return nil, fmt.Errorf("authority: %s and %s are no pair: %w", certificatePath, KeyFile, err)
@@ -76,6 +80,16 @@ func load(dir string) (*CA, error) {
 		return nil, err
 	}
 	return ca, ca.check(certificatePath)
+}
+
+// CheckKey refuses the file of a key that asks for a password: there is nobody to type it.
+func CheckKey(path string, file []byte) error {
+	for block, rest := pem.Decode(file); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type == "ENCRYPTED PRIVATE KEY" || strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED") {
+			return fmt.Errorf("authority: the key in %s is encrypted, want one without a password; openssl pkey -in %[1]s -out FILE makes one", path)
+		}
+	}
+	return nil
 }
 
 // check refuses a CA whose certificates nobody would trust.

@@ -181,6 +181,6 @@ func TestFindMakesNothing(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "none")
 	_, err := Find(dir)
-	require.ErrorContains(t, err, "there is no CA in "+dir+"; start the server with --tls-dir "+dir)
+	require.ErrorContains(t, err, "there is no CA in "+dir+" (no ca-key.pem); start the server with --tls-dir "+dir+", which makes one")
 	require.NoDirExists(t, dir)
 }

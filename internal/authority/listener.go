@@ -87,17 +87,29 @@ func (l Listener) certificate(hello *tls.ClientHelloInfo, kind Kind) (*tls.Certi
 
 // own is the certificate from elsewhere that has the name, or without a name, the address.
 func (l Listener) own(hello *tls.ClientHelloInfo, r request) *tls.Certificate {
-	name := r.name
-	if name == "" && r.at.IsValid() {
-		name = r.at.String()
+	for _, name := range wanted(r) {
+		at := slices.IndexFunc(l.Own, func(c tls.Certificate) bool {
+			return r.kind == Trusted && c.Leaf.VerifyHostname(name) == nil && hello.SupportsCertificate(&c) == nil
+		})
+		if at >= 0 {
+			return &l.Own[at]
+		}
 	}
-	at := slices.IndexFunc(l.Own, func(c tls.Certificate) bool {
-		return r.kind == Trusted && c.Leaf.VerifyHostname(name) == nil && hello.SupportsCertificate(&c) == nil
-	})
-	if at < 0 {
+	return nil
+}
+
+// wanted is what a certificate from elsewhere must have one of, the best first. A client that asks for no name may have used
+// a published port: it sees a loopback address where a container sees another.
+func wanted(r request) []string {
+	switch {
+	case r.name != "":
+		return []string{r.name}
+	case !r.at.IsValid():
 		return nil
+	case r.at.IsLoopback():
+		return []string{r.at.String()}
 	}
-	return &l.Own[at]
+	return []string{r.at.String(), "127.0.0.1", "::1"}
 }
 
 func serverName(hello *tls.ClientHelloInfo) string {

@@ -7,12 +7,15 @@ import (
 	"math"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/mocksrv/mocksrv/client"
 	"github.com/mocksrv/mocksrv/internal/near"
+	"github.com/mocksrv/mocksrv/internal/rule"
 	"github.com/mocksrv/mocksrv/internal/strictjson"
+	"github.com/mocksrv/mocksrv/script"
 )
 
 // read decodes a JSON body strictly. An empty body leaves v as it is.
@@ -135,9 +138,19 @@ func objectMisfits(path string, value any, t reflect.Type) []client.ProblemField
 			wrong = append(wrong, misfits(join(path, name), object[name], member)...)
 			continue
 		}
-		wrong = append(wrong, unknown(join(path, name), name, "member", sortedNames(members)))
+		wrong = append(wrong, unknown(join(path, name), name, "member", offered(path, t, members)))
 	}
 	return wrong
+}
+
+// offered are the members that a wrong name is compared with. Of actions that stand in no rule some verbs have no effect.
+func offered(path string, t reflect.Type, members map[string]reflect.Type) []string {
+	if t != reflect.TypeFor[script.Action]() || !strings.HasPrefix(path, "actions[") {
+		return sortedNames(members)
+	}
+	names := append([]string{"after"}, rule.VerbsAt("")...)
+	slices.Sort(names)
+	return names
 }
 
 // membersOf returns the members of the JSON form of a struct.

@@ -1,6 +1,7 @@
 package control_test
 
 import (
+	"cmp"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -371,7 +372,7 @@ func plainName(name string) string {
 	return strings.TrimPrefix(strings.TrimPrefix(name, "Receiver"), "Stored")
 }
 
-// TestEnumsMatchTheComments: where a comment of package client lists the values of a string, the schema has the same.
+// TestEnumsMatchTheComments: where a tag or a comment of package client lists the values of a string, the schema has the same.
 func TestEnumsMatchTheComments(t *testing.T) {
 	t.Parallel()
 	list := regexp.MustCompile(`^[a-z_]+(, [a-z_]+)+$`)
@@ -379,11 +380,14 @@ func TestEnumsMatchTheComments(t *testing.T) {
 	checked := 0
 	for name, structure := range declared(t, "../../client/types.go") {
 		for _, field := range structure.Fields.List {
-			values := strings.TrimSpace(field.Comment.Text())
+			if field.Tag == nil {
+				continue // embedded
+			}
+			tag, _ := strconv.Unquote(field.Tag.Value)
+			values := cmp.Or(strings.ReplaceAll(reflect.StructTag(tag).Get("enum"), ",", ", "), strings.TrimSpace(field.Comment.Text()))
 			if !list.MatchString(values) {
 				continue
 			}
-			tag, _ := strconv.Unquote(field.Tag.Value)
 			property, _, _ := strings.Cut(reflect.StructTag(tag).Get("json"), ",")
 			var enum []string
 			for _, v := range schemas[name].Value.Properties[property].Value.Enum {

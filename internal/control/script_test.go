@@ -39,6 +39,9 @@ func scriptJourney(a *api) {
 	a.call("DELETE "+sandboxPath+"/rules", request{params: params, query: "name=limited"}).is(204)
 	a.call("DELETE "+sandboxPath+"/rules", request{params: params}).is(204)
 	require.Empty(a, decode[client.Rules](a.call("GET "+sandboxPath+"/rules", request{params: params}).is(200)).Rules)
+	misspelt := a.call("POST "+sandboxPath+"/actions", request{params: params, body: `{"actions":[{"refus":"internal"},{"expir":"bts"}]}`, wrong: true}).is(422).problem()
+	require.Contains(a, misspelt.Detail, `did you mean "expire"?`)
+	require.Equal(a, []string{"after", "block", "emit", "expire", "policy", "receiver", "redeliver", "release", "set", "unblock"}, misspelt.Errors[0].Valid, "only verbs that work there")
 	planned := strings.Repeat(`{"after":"1h","set":{"a":"b"}},`, stage.MaxPlanned) + `{"set":{"a":"b"}}`
 	full := a.call("POST "+sandboxPath+"/actions", request{params: params, body: `{"actions":[` + planned + `]}`}).is(429)
 	require.Contains(a, full.problem().Detail, fmt.Sprintf("actions[%d]", stage.MaxPlanned-1), "one was planned before")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -32,19 +33,31 @@ func (e *examination) connect(ctx context.Context) finding {
 	if first.Class == delivery.ClassRefused {
 		return e.refused(ctx, why)
 	}
-	return unconnected(first, why)
+	return e.unconnected(first, why)
 }
 
 // unconnected says why nothing came back from an address.
-func unconnected(first *delivery.ProbeError, why string) finding {
+func (e *examination) unconnected(first *delivery.ProbeError, why string) finding {
 	switch {
 	case first.Class == delivery.ClassTimeout:
-		return wrong(ConnectTimeout, why, "Nobody answers at all: check the address, that its machine runs, and that no firewall or security group drops the packets.",
-			"An app that is too busy to accept connections looks the same.")
+		return wrong(ConnectTimeout, why, append(e.networkAdvice(), "Nobody answers at all: check the address, that its machine runs, and that no firewall or security group drops the packets.",
+			"An app that is too busy to accept connections looks the same.")...)
 	case errors.Is(first, syscall.EHOSTUNREACH), errors.Is(first, syscall.ENETUNREACH):
-		return wrong(Unreachable, why, "There is no way from here to this network: check the address, the VPN, and that both containers are in one network.")
+		return wrong(Unreachable, why, append(e.networkAdvice(), "There is no way from here to this network: check the address, the VPN, and that both containers are in one network.")...)
 	}
 	return wrong(ConnectFailed, why, "Check the address and the port.")
+}
+
+// networkAdvice is what to do in a container that cannot get to a private address: in most cases the networks are to blame.
+func (e *examination) networkAdvice() []string {
+	private := func(address netip.AddrPort) bool { return address.Addr().IsPrivate() }
+	if !e.options.Container() || !slices.ContainsFunc(e.callable, private) {
+		return nil
+	}
+	return []string{
+		"Containers of different Docker networks do not reach each other: give the app and mocksrv a network in common, and use the name of the app's service.",
+		"From a network with internal: true there is no way out, not to the host either: take that away, or give mocksrv another network beside it.",
+	}
 }
 
 // reason is why one address was not connected to.

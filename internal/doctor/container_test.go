@@ -3,6 +3,7 @@ package doctor
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"syscall"
 	"testing"
 	"testing/fstest"
@@ -47,9 +48,31 @@ func TestNetworksThatAreNotThere(t *testing.T) {
 			AttemptError: delivery.AttemptError{Class: delivery.ClassProtocol, Detail: "x"},
 			Cause:        fmt.Errorf("dial: %w", &net.OpError{Op: "dial", Err: number}),
 		}
-		f := unconnected(err, reason(err))
+		f := examining(false, "10.0.0.1:80").unconnected(err, reason(err))
 		require.Equal(t, want, f.cause)
 		require.NotEmpty(t, f.advice)
 		require.NotEmpty(t, f.detail)
+	}
+}
+
+// examining is an examination that has found out about an address, in a container or not.
+func examining(container bool, address string) *examination {
+	d := New(nil, Options{Container: func() bool { return container }})
+	return &examination{Doctor: d, callable: []netip.AddrPort{netip.MustParseAddrPort(address)}}
+}
+
+func TestAContainerThatGetsNowhereIsToldOfNetworks(t *testing.T) {
+	t.Parallel()
+	timeout := &delivery.ProbeError{AttemptError: delivery.AttemptError{Class: delivery.ClassTimeout}}
+	nowhere := &delivery.ProbeError{Cause: &net.OpError{Op: "dial", Err: syscall.ENETUNREACH}}
+	for err, cause := range map[*delivery.ProbeError]Cause{timeout: ConnectTimeout, nowhere: Unreachable} {
+		f := examining(true, "172.20.0.3:80").unconnected(err, "")
+		require.Equal(t, cause, f.cause)
+		require.Contains(t, f.advice[0], "Containers of different Docker networks do not reach each other")
+		require.Contains(t, f.advice[1], "internal: true")
+		require.Greater(t, len(f.advice), 2, "the other causes are still there")
+		for _, e := range []*examination{examining(false, "172.20.0.3:80"), examining(true, "192.0.2.1:80"), examining(true, "127.0.0.1:80")} {
+			require.Equal(t, f.advice[2:], e.unconnected(err, "").advice, "not in a container, or not a private address")
+		}
 	}
 }

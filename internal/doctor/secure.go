@@ -12,7 +12,18 @@ import (
 	"github.com/mocksrv/mocksrv/internal/delivery"
 )
 
-const trustAdvice = "Or let mocksrv trust it: put the CA's certificate into the system's store, or on Linux into a PEM file that SSL_CERT_FILE names (it takes the place of the store)."
+const (
+	trustAdvice = "Or let mocksrv trust it: put the CA's certificate into the system's store, or on Linux into a PEM file that SSL_CERT_FILE names (it takes the place of the store)."
+	mountAdvice = "Or let mocksrv trust it: mount the certificate of its CA (its own when it is self-signed) as a PEM file that this container's user can read, and start mocksrv with SSL_CERT_FILE=<that file>, which takes the place of the image's roots."
+)
+
+// trustAdvice is how mocksrv is made to trust a certificate: an image has no store that somebody could add to.
+func (e *examination) trustAdvice() string {
+	if e.options.Container() {
+		return mountAdvice
+	}
+	return trustAdvice
+}
 
 // secure makes the TLS handshake of an https URL. The connection is not used further: what follows makes its own.
 func (e *examination) secure(ctx context.Context) finding {
@@ -76,16 +87,16 @@ func (e *examination) badCertificate(err *delivery.ProbeError) (finding, bool) {
 			"Use one of these names in the URL, or give the app a certificate that has "+e.target.Hostname()+" among its subject alternative names."), true
 	case errors.As(err, &unknown) && selfSigned(unknown.Cert):
 		return wrong(TLSSelfSigned, "the certificate is self-signed: nobody vouches for it",
-			"For a test http is enough: let the app listen without TLS, and begin the URL with http://.", trustAdvice), true
+			"For a test http is enough: let the app listen without TLS, and begin the URL with http://.", e.trustAdvice()), true
 	case errors.As(err, &unknown):
 		return wrong(TLSUnknownAuthority, fmt.Sprintf("the certificate is signed by %q, which is not trusted here", issuerOf(unknown.Cert)),
-			"If the CA is a public one, let the app send the intermediate certificates, too (the full chain).", trustAdvice), true
+			"If the CA is a public one, let the app send the intermediate certificates, too (the full chain).", e.trustAdvice()), true
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && invalid.Cert.NotBefore.After(clock.WallNow()):
 		return wrong(TLSNotYetValid, "the certificate begins on "+day(invalid.Cert, true), "Check the clocks of both machines, or renew the certificate."), true
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return wrong(TLSExpired, "the certificate expired on "+day(invalid.Cert, false), "Renew it, and let the app load the new one. Check the clock of this machine."), true
 	case errors.As(err, &invalid), strings.Contains(err.Detail, "certificate"):
-		return wrong(TLSBadCertificate, err.Detail, "Issue another certificate for the app.", trustAdvice), true
+		return wrong(TLSBadCertificate, err.Detail, "Issue another certificate for the app.", e.trustAdvice()), true
 	}
 	return finding{}, false
 }

@@ -52,7 +52,8 @@ func TestTLSOfReceivers(t *testing.T) {
 	r, err := receiver.Open(receiver.Config{Spec: receiver.Spec{TLS: receiver.Trusted}, CA: ca})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, r.Close()) })
-	requireCause(t, practice{}.examine(t, r.URL()), "tls", doctor.TLSUnknownAuthority, "which is not trusted here", "full chain")
+	requireCause(t, practice{}.examine(t, r.URL()), "tls", doctor.TLSUnknownAuthority, "which is not trusted here", "full chain", "the system's store")
+	requireCause(t, practice{container: true}.examine(t, r.URL()), "tls", doctor.TLSUnknownAuthority, "mount the certificate of its CA", "SSL_CERT_FILE=")
 }
 
 // secured is an app with TLS settings of its own.

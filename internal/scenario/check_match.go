@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -60,11 +61,26 @@ func (c *checker) checkMembersOf(path string, want map[string]any, t reflect.Typ
 	for _, name := range slices.Sorted(maps.Keys(want)) {
 		i := slices.IndexFunc(fields, func(f field) bool { return f.name == name })
 		if i < 0 {
-			c.refuseName(join(path, name), fmt.Errorf("%s", unknownMember(name, fields)))
+			c.refuseName(join(path, name), errors.New(noMember(name, fields)))
 			continue
 		}
 		c.checkMatch(join(path, name), want[name], fields[i].Type, fields[i].Tag.Get("enum"))
 	}
+}
+
+// noMember says that an entry has no member of a name, and which of its members has one.
+func noMember(name string, fields []field) string {
+	for _, f := range fields {
+		t := f.Type
+		for t.Kind() == reflect.Slice || t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+		own := func(of field) bool { return of.name == name }
+		if t.Kind() == reflect.Struct && t != reflect.TypeFor[time.Time]() && slices.ContainsFunc(membersOf(t), own) {
+			return fmt.Sprintf("unknown member; %s in %s is one", name, f.name)
+		}
+	}
+	return unknownMember(name, fields)
 }
 
 // membersOf are the members of an entry: those of the control API, and the decoded bodies of messages.

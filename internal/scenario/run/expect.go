@@ -22,6 +22,8 @@ type mismatch struct {
 	path        string // in the scenario
 	message     string // "": the differences say it all
 	differences []Difference
+	attempts    []string // why deliveries failed
+	waited      bool     // the world was given time, in vain
 	cause       error
 }
 
@@ -226,10 +228,13 @@ func (t *trial) expect(ctx context.Context, path string, e script.Expect) error 
 			return err
 		}
 		left := deadline.Sub(clock.WallNow())
-		if left <= 0 || !clock.Pause(ctx, min(left, pause)) {
-			m.message = strings.TrimSpace(fmt.Sprintf("%s (waited %s for it)", m.message, patience))
-			return m
+		if left > 0 && clock.Pause(ctx, min(left, pause)) {
+			continue
 		}
+		if m.waited = true; ctx.Err() == nil {
+			m.message = strings.TrimSpace(fmt.Sprintf("%s (waited %s for it)", m.message, patience))
+		}
+		return m
 	}
 }
 

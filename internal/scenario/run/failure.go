@@ -20,8 +20,9 @@ type Failure struct {
 	At          string       `json:"at"`            // file:line
 	Message     string       `json:"message,omitzero"`
 	Differences []Difference `json:"differences,omitempty"`
-	Exchange    *Exchange    `json:"exchange,omitzero"` // the last call, when the step made one
-	Again       string       `json:"again"`             // the command that runs the case once more
+	Attempts    []string     `json:"attempts,omitempty"` // the last ones of deliveries that an expectation missed: why they failed
+	Exchange    *Exchange    `json:"exchange,omitzero"`  // the last call, when the step made one
+	Again       string       `json:"again"`              // the command that runs the case once more
 }
 
 // Difference is one place where something is not as expected.
@@ -53,12 +54,24 @@ func (t *trial) failure(ctx context.Context, i int, s script.Step, err error) *F
 	}
 	f.Message = explain(err)
 	if m, ok := errors.AsType[mismatch](err); ok {
-		f.At, f.Message, f.Differences = t.at(m.path), m.message, m.differences
+		f.At, f.Message, f.Differences, f.Attempts = t.at(m.path), m.message, m.differences, m.attempts
+	}
+	if ctx.Err() != nil {
+		f.Message = interrupted(err)
+		return f // what came of a call that was cut says nothing
 	}
 	if (s.Call != "" || s.Raw != nil) && t.last != nil {
 		f.Exchange = t.exchange(ctx)
 	}
 	return f
+}
+
+// interrupted is the message of a step during which the run was told to end.
+func interrupted(err error) string {
+	if m, ok := errors.AsType[mismatch](err); ok && m.waited && m.message != "" {
+		return "interrupted; until then " + m.message
+	}
+	return "interrupted"
 }
 
 // exchange is the last call for a report.

@@ -83,7 +83,10 @@ func TestASandboxThatWasMadeWithTheScenarioHasItsWorld(t *testing.T) {
 		now, err := app.Get(t.Context())
 		require.NoError(t, err)
 		require.Len(t, now.Scenarios, 1, "it was not put in again")
+		require.Equal(t, map[string]any{"hsrcpay.attempt_timeout": "7s"}, now.Policies)
 		_, err = app.Reset(t.Context())
+		require.NoError(t, err)
+		_, err = app.SetPolicies(t.Context(), map[string]any{"hsrcpay.attempt_timeout": "9s"})
 		require.NoError(t, err)
 	}
 	changed := cases[0]

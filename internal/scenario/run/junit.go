@@ -38,6 +38,11 @@ type junitCase struct {
 	Time      string        `xml:"time,attr"`
 	Failure   *junitFailure `xml:"failure"`
 	Error     *junitFailure `xml:"error"`
+	Skipped   *junitSkipped `xml:"skipped"`
+}
+
+type junitSkipped struct {
+	Message string `xml:"message,attr"`
 }
 
 type junitFailure struct {
@@ -48,16 +53,22 @@ type junitFailure struct {
 
 // JUnit writes a report that CI systems understand: a suite for each file, a test for each case.
 func JUnit(w io.Writer, s Summary) error {
-	doc := junitSuites{Name: "mocksrv", Tests: len(s.Results) + len(s.Broken), Failures: s.Failed() - len(s.Broken), Errors: len(s.Broken), Time: seconds(s.Real)}
+	doc := junitSuites{Name: "mocksrv", Tests: len(s.Results) + len(s.Cut) + len(s.Broken), Failures: s.Failed() - len(s.Broken), Errors: len(s.Broken), Time: seconds(s.Real)}
 	index := map[string]int{}
-	for _, r := range s.Results {
-		at, known := index[r.File]
+	of := func(file string) *junitSuite {
+		at, known := index[file]
 		if !known {
 			at = len(doc.Suites)
-			index[r.File] = at
-			doc.Suites = append(doc.Suites, junitSuite{Name: r.File})
+			index[file] = at
+			doc.Suites = append(doc.Suites, junitSuite{Name: file, Time: seconds(0)})
 		}
-		doc.Suites[at].add(r)
+		return &doc.Suites[at]
+	}
+	for _, r := range s.Results {
+		of(r.File).add(r)
+	}
+	for _, c := range s.Cut {
+		of(c.File).skip(c)
 	}
 	for _, b := range s.Broken {
 		first, _, _ := strings.Cut(b.Error, "\n")
@@ -78,10 +89,7 @@ func JUnit(w io.Writer, s Summary) error {
 }
 
 func (s *junitSuite) add(r Result) {
-	c := junitCase{Name: r.Name, Classname: r.File, File: r.File, Time: seconds(r.Real)}
-	if c.Name == "" {
-		c.Name = r.Scenario.Title
-	}
+	c := newJUnitCase(r.Case, r.Real)
 	if r.Failure != nil {
 		first, _, _ := strings.Cut(r.Failure.Text(), "\n")
 		c.Failure = &junitFailure{Message: first, Type: "expectation", Text: r.Failure.Text()}
@@ -91,6 +99,23 @@ func (s *junitSuite) add(r Result) {
 	s.took += r.Real
 	s.Time = seconds(s.took)
 	s.Cases = append(s.Cases, c)
+}
+
+// skip adds a case that an interruption kept from being run.
+func (s *junitSuite) skip(cut Case) {
+	c := newJUnitCase(cut, 0)
+	c.Skipped = &junitSkipped{Message: "interrupted before it was run"}
+	s.Tests++
+	s.Skipped++
+	s.Cases = append(s.Cases, c)
+}
+
+func newJUnitCase(c Case, took time.Duration) junitCase {
+	name := c.Name
+	if name == "" {
+		name = c.Scenario.Title
+	}
+	return junitCase{Name: name, Classname: c.File, File: c.File, Time: seconds(took)}
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.3f", d.Seconds()) }

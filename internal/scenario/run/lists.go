@@ -54,7 +54,11 @@ func (t *trial) expectEntries(ctx context.Context, path, name string, want scrip
 		if len(want.Match) == 0 {
 			found = fmt.Sprintf("%d there", n)
 		}
-		return mismatch{path: path, message: fmt.Sprintf("%s: %s, %s wanted%s", name, found, countText(low, high), inventory(name, all)), differences: misses}
+		m := mismatch{path: path, message: fmt.Sprintf("%s: %s, %s wanted%s", name, found, countText(low, high), inventory(name, all)), differences: misses}
+		if n < low {
+			m.attempts = failedAttempts(matched, all)
+		}
+		return m
 	}
 	if want.Signature != "" {
 		if err := t.expectSignature(ctx, path+".signature", want.Signature, matched); err != nil {

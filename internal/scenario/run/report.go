@@ -56,6 +56,9 @@ func (t *Text) End(s Summary) {
 	for _, b := range s.Broken {
 		fmt.Fprintf(t.W, "FAIL  %s\n%s", b.File, indented(b.Error))
 	}
+	for _, c := range s.Cut {
+		fmt.Fprintf(t.W, "not run  %s\n", c.ID())
+	}
 	fmt.Fprintf(t.W, "%d passed, %d failed", s.Passed(), s.Failed())
 	if s.Skipped > 0 {
 		fmt.Fprintf(t.W, ", %d not run", s.Skipped)
@@ -82,6 +85,9 @@ func (f *Failure) Text() string {
 	}
 	for _, d := range f.Differences {
 		fmt.Fprintf(&b, "  %-*s  want %s\n  %*s  got  %s\n", width, d.Path, d.Want, width, "", d.Got)
+	}
+	for _, a := range f.Attempts {
+		b.WriteString("  " + a + "\n")
 	}
 	if f.Exchange != nil {
 		b.WriteString(f.Exchange.text())
@@ -146,7 +152,8 @@ type jsonReport struct {
 	Failed  int          `json:"failed"`  // cases, and files that could not be read
 	Skipped int          `json:"skipped"` // cases that were not run: not chosen, or interrupted before
 	Real    string       `json:"real"`
-	Virtual string       `json:"virtual"` // world time of all cases together
+	Virtual string       `json:"virtual"`       // world time of all cases together
+	Cut     []string     `json:"cut,omitempty"` // of those, the cases that an interruption kept from being run
 	Cases   []jsonCase   `json:"cases"`
 	Broken  []jsonBroken `json:"broken"` // files that could not be read
 }
@@ -180,6 +187,9 @@ func JSON(w io.Writer, s Summary) error {
 			File: r.File, Case: r.Name, Title: r.Scenario.Title, Passed: r.Failure == nil, Seed: r.Seed, Steps: r.Steps,
 			Real: r.Real.String(), Virtual: r.Virtual.String(), Sandbox: r.Sandbox, Failure: r.Failure,
 		})
+	}
+	for _, c := range s.Cut {
+		doc.Cut = append(doc.Cut, c.ID())
 	}
 	for _, b := range s.Broken {
 		doc.Broken = append(doc.Broken, jsonBroken(b))

@@ -32,6 +32,7 @@ type Summary struct {
 	Real    time.Duration
 	Virtual time.Duration // of all cases together
 	Skipped int           // cases that were not run: not chosen, or the run was interrupted before
+	Cut     []Case        // of those, the ones that an interruption kept from being run
 }
 
 // Passed is how many cases passed.
@@ -88,7 +89,7 @@ func (s Suite) Run(ctx context.Context, t Target) Summary {
 	}
 	running.Wait()
 	out.Results = out.Results[:begun]
-	out.Skipped = len(s.Cases) - begun
+	out.Skipped, out.Cut = len(s.Cases)-begun, chosen[begun:]
 	for _, r := range out.Results {
 		out.Virtual += r.Virtual
 	}

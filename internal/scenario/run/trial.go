@@ -43,6 +43,9 @@ func Start() time.Time { return time.Date(2026, 1, 8, 10, 0, 0, 0, time.UTC) }
 
 func (t *trial) run(ctx context.Context) *Failure {
 	if err := t.open(ctx); err != nil {
+		if ctx.Err() != nil {
+			return &Failure{At: t.at(""), Message: "interrupted"}
+		}
 		return &Failure{At: t.at(partOf(err)), Message: "the scenario was not applied: " + explain(err)}
 	}
 	for i, step := range t.c.Scenario.Steps {
