@@ -1,24 +1,22 @@
 package mocksrv
 
 import (
+	"context"
 	"log/slog"
 	"strings"
 
 	"github.com/mocksrv/mocksrv/internal/control"
 )
 
-// serverLog takes what package net/http has to say of connections into the log.
-type serverLog struct{ log *slog.Logger }
+// hinting adds a hint to what package net/http has to say of connections, where one helps.
+type hinting struct{ slog.Handler }
 
-// Write implements io.Writer: one call is one message.
-func (l serverLog) Write(line []byte) (int, error) {
-	message := strings.TrimRight(string(line), "\n")
-	if distrusts(message) {
-		l.log.Warn(message, "hint", "the client may not trust the CA: see "+control.Prefix+"ca.pem")
-	} else {
-		l.log.Warn(message)
+// Handle implements slog.Handler.
+func (h hinting) Handle(ctx context.Context, r slog.Record) error {
+	if distrusts(r.Message) {
+		r.AddAttrs(slog.String("hint", "the client may not trust the CA: see "+control.Prefix+"ca.pem"))
 	}
-	return len(line), nil
+	return h.Handler.Handle(ctx, r)
 }
 
 // distrusts says of a message that it may be of a client that did not take the certificate. What clients say then differs: an

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"slices"
@@ -56,7 +56,7 @@ func (s *Server) listen(where string, handler http.Handler) (*endpoint, error) {
 	e.server = &http.Server{
 		Handler: handler, ReadHeaderTimeout: ReadHeaderTime, ReadTimeout: ReadTime, WriteTimeout: WriteTime, IdleTimeout: IdleTime,
 		MaxHeaderBytes: MaxHeader, ConnState: e.listener.count, BaseContext: func(net.Listener) context.Context { return life },
-		ErrorLog: log.New(serverLog{s.options.Log}, "", 0),
+		ErrorLog: slog.NewLogLogger(hinting{s.options.Log.Handler()}, slog.LevelWarn),
 	}
 	if secure {
 		e.server.TLSConfig = s.tlsConfig()

@@ -203,7 +203,7 @@ check_doctor() {
     fail "$line"
   fi
   ok "$line"
-  compose run --rm --no-deps test test --target http://mocksrv:8080 --sandbox default --run '/hsrcpay$' /scenarios >"$work/again" 2>&1 </dev/null ||
+  compose run --rm test test --target http://mocksrv:8080 --sandbox default --run '/hsrcpay$' /scenarios >"$work/again" 2>&1 </dev/null ||
     { cat "$work/again" >&2; fail "one case of the compose example"; }
   grep -q '^1 passed, 0 failed' "$work/again" || { cat "$work/again" >&2; fail "one case of the compose example"; }
   ok "one case of the compose example"
