@@ -9,6 +9,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -52,7 +53,7 @@ func TestOnlyHandshakesThatMayBeAboutTrustHaveAHint(t *testing.T) {
 		"http: Accept error: bad certificate; retrying in 5ms":                                         false,
 	} {
 		var out bytes.Buffer
-		slog.NewLogLogger(hinting{slog.NewTextHandler(&out, nil)}, slog.LevelWarn).Print(message)
+		require.NoError(t, hinting{slog.NewTextHandler(&out, nil)}.Handle(t.Context(), slog.NewRecord(time.Time{}, slog.LevelWarn, message, 0)))
 		require.Equal(t, hint, strings.Contains(out.String(), "hint="), message)
 		require.Contains(t, out.String(), message)
 		require.Equal(t, 1, strings.Count(out.String(), "\n"))
