@@ -141,6 +141,7 @@ func TestWhatCannotBeIssuedIsRefused(t *testing.T) {
 		require.Equal(t, c.code, code, "%s: %s", says, errs)
 		require.Contains(t, errs, says)
 		require.Empty(t, out)
+		require.NoFileExists(t, to[3], "no key without its certificate")
 	}
 	code, _, errs := ran(t, nil, "ca", "--url", "http://127.0.0.1:1")
 	require.Equal(t, exitFailed, code)

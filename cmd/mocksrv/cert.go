@@ -57,9 +57,17 @@ func (c *certClientCommand) Run(p *program) error {
 		return fmt.Errorf("--out-key: %w", err)
 	}
 	if err := writeFile(c.OutCert, certificate, modeCertificate); err != nil {
+		withdraw(c.OutKey)
 		return fmt.Errorf("--out-cert: %w", err)
 	}
 	return nil
+}
+
+// withdraw removes a key that was left without its certificate: it would be in the way of the next try.
+func withdraw(key string) {
+	if info, err := os.Lstat(key); err == nil && info.Mode().IsRegular() {
+		_ = os.Remove(key) // at worst the next try says so
+	}
 }
 
 // spare refuses to overwrite files, unless it is asked to. What is no file, such as /dev/stdout, can be written to.
