@@ -36,6 +36,7 @@ for ((i = 0; i < starts; i++)); do
     wait "$pid"
   fi
 done
+sleep 1 # what the start needed once has gone back: this is an idle server
 memory=$(awk '/^VmRSS:/ { print $2 }' "/proc/$pid/status")
 kill "$pid"
 wait "$pid"

@@ -54,6 +54,14 @@ func (r *recordings) add(s *engine.Sandbox, o client.Operated, over bool) {
 	kept.bytes += size
 }
 
+// full reports whether no operation is kept any more, but counted.
+func (r *recordings) full(s *engine.Sandbox) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	kept, ok := r.bySandbox[s]
+	return ok && len(kept.operations) >= maxOperations
+}
+
 // forget drops what is kept of a sandbox that starts anew, or is gone.
 func (r *recordings) forget(s *engine.Sandbox) {
 	r.mu.Lock()
@@ -105,6 +113,13 @@ func (a *API) noted(pattern string, next route) route {
 		return next
 	}
 	return func(c *call) (int, any, error) {
+		if does != "reset" && a.recordings.full(c.sandbox) {
+			status, body, err := next(c)
+			if err == nil {
+				a.recordings.add(c.sandbox, client.Operated{}, true)
+			}
+			return status, body, err
+		}
 		o := client.Operated{Does: does, At: c.sandbox.Clock.Now(), Subject: c.PathValue("id") + c.PathValue("receiver")}
 		if c.URL.RawQuery != "" {
 			o.Subject += c.URL.Query().Get("name")
