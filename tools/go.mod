@@ -3,6 +3,7 @@ module github.com/mocksrv/mocksrv/tools
 go 1.26.0
 
 require (
+	github.com/CycloneDX/cyclonedx-go v0.12.0
 	github.com/rhysd/actionlint v1.7.12
 	k8s.io/api v0.37.2
 	sigs.k8s.io/yaml v1.6.0
