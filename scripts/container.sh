@@ -224,6 +224,25 @@ check_guide() {
   ok "docs/guide-container.md: $(tail -1 "$work/guide")"
 }
 
+# check_readme runs the lines of the README's container section on a clone, as they stand there but for tag and port.
+check_readme() {
+  local build start port lines
+  port=$(free_port)
+  lines=$(sed -n '/^## In a container/,/^An app with/s/^    //p' README.md)
+  build=$(grep '^docker build ' <<<"$lines") || fail "the README has no docker build"
+  start=$(grep '^docker run ' <<<"$lines") || fail "the README has no docker run"
+  git clone --quiet --no-hardlinks . "$work/clone/mocksrv"
+  (cd "$work/clone" && eval "${build/-t mocksrv /-t $image }") >"$work/readme" 2>&1 || { cat "$work/readme" >&2; fail "README: $build"; }
+  ok "README: $build"
+  start=${start/docker run/docker run --detach}
+  start=${start/:8080:8080 mocksrv/:$port:8080 $image}
+  container=$(eval "$start")
+  containers+=("$container")
+  becomes healthy
+  curl -fsS --noproxy '*' "http://127.0.0.1:$port/_mocksrv/v1/sandboxes/default" | grep -q secret_key || fail "README: ${start}: no credentials"
+  ok "README: $start"
+}
+
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
 check_testcontainers() {
@@ -236,7 +255,7 @@ check_testcontainers() {
 figures=
 use_docker
 remember_images
-for part in check_image check_container start_times check_guide check_compose check_doctor check_testcontainers; do
+for part in check_image check_container start_times check_readme check_guide check_compose check_doctor check_testcontainers; do
   from=$SECONDS
   "$part"
   echo "      ($part: $((SECONDS - from)) s)"
