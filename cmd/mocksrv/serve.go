@@ -163,6 +163,7 @@ func (s *serveCommand) Run(p *program) error {
 	if setting.Mode == clock.Frozen {
 		options.FrozenAt = setting.Now
 	}
+	before := stamps(s.watched()) // before they are read: what is saved from here on is noticed
 	server, err := mocksrv.New(options)
 	if err != nil {
 		return err
@@ -175,7 +176,7 @@ func (s *serveCommand) Run(p *program) error {
 		return err
 	}
 	if s.Watch {
-		defer s.watch(server, log)()
+		defer s.watch(server, log, before)()
 	}
 	debug.FreeOSMemory() // what reading the documents needed once goes back
 	<-p.ctx.Done()

@@ -38,14 +38,14 @@ func (s *serveCommand) watched() (files []string) {
 	return files
 }
 
-// watch reads the scenarios again when their files change, or files that they include, until stop is called.
-func (s *serveCommand) watch(server *mocksrv.Server, log *slog.Logger) (stop func()) {
-	files := s.watched()
+// watch reads the scenarios again when their files change, or files that they include, until stop is called. seen are the stamps
+// of the files from before they were read.
+func (s *serveCommand) watch(server *mocksrv.Server, log *slog.Logger, seen map[string]string) (stop func()) {
+	files := slices.Collect(maps.Keys(seen))
 	if len(files) == 0 {
 		log.Warn("--watch: only built-in scenarios are served, whose files do not change", "scenarios", strings.Join(s.Scenario, ", "))
 		return func() {}
 	}
-	seen := stamps(files)
 	return clock.Every(watchInterval, func(time.Time) {
 		now := stamps(files)
 		if maps.Equal(now, seen) {
