@@ -87,7 +87,7 @@ rules:
 - {name: cut, call: hsrcpay.listWebhooks, nth: 3, do: [{fault: reset_before}]}
 - {name: half, call: hsrcpay.listWebhooks, nth: 4, do: [{fault: truncate}]}
 steps:
-- {call: hsrcpay.listWebhooks, timeout: 50ms, expect: {error: timeout, rules: [late]}}
+- {call: hsrcpay.listWebhooks, timeout: 500ms, expect: {error: timeout, rules: [late]}}
 - {call: hsrcpay.listWebhooks, expect: {status: 200}}
 - {call: hsrcpay.listWebhooks, expect: {error: broken, rules: [cut]}}
 `
