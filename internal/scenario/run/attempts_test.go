@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"regexp"
 	"strings"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/mocksrv/mocksrv"
 	"github.com/mocksrv/mocksrv/client"
+	"github.com/mocksrv/mocksrv/internal/receiver"
 	"github.com/mocksrv/mocksrv/internal/scenario/run"
 	"github.com/mocksrv/mocksrv/script"
 )
@@ -23,10 +23,10 @@ import (
 // closedPort is a URL where nobody listens.
 func closedPort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	r, err := receiver.Open(receiver.Config{Spec: receiver.Spec{Script: receiver.Script{Down: true}}}) // it keeps the port
 	require.NoError(t, err)
-	require.NoError(t, l.Close())
-	return "http://" + l.Addr().String() + "/hook"
+	t.Cleanup(func() { require.NoError(t, r.Close()) })
+	return r.URL() + "/hook"
 }
 
 // undelivered is a webhook at a URL, events for it, and an expectation that is not met.
