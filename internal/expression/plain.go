@@ -129,26 +129,34 @@ func (p *plainer) typedMap(v reflect.Value, depth int) (any, error) {
 
 // written turns instants and durations into the texts that JSON has for them.
 func written(value any) any {
+	return mapped(value, func(scalar any) any {
+		switch v := scalar.(type) {
+		case time.Time:
+			return v.UTC().Format(instantLayout)
+		case time.Duration:
+			return v.String()
+		}
+		return scalar
+	})
+}
+
+// mapped copies lists and maps, with what scalar makes of everything in them that is neither.
+func mapped(value any, scalar func(any) any) any {
 	switch v := value.(type) {
-	case time.Time:
-		return v.UTC().Format(instantLayout)
-	case time.Duration:
-		return v.String()
 	case []any:
 		list := make([]any, len(v))
 		for i, item := range v {
-			list[i] = written(item)
+			list[i] = mapped(item, scalar)
 		}
 		return list
 	case map[string]any:
 		object := make(map[string]any, len(v))
 		for name, item := range v {
-			object[name] = written(item)
+			object[name] = mapped(item, scalar)
 		}
 		return object
-	default:
-		return v
 	}
+	return scalar(value)
 }
 
 // inText is a value in the middle of a text.

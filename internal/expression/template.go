@@ -353,20 +353,5 @@ func inHole(err error, e *Expression, path string) error {
 
 // clone copies lists and maps, so that nobody changes a template by its result.
 func clone(value any) any {
-	switch v := value.(type) {
-	case []any:
-		list := make([]any, len(v))
-		for i, item := range v {
-			list[i] = clone(item)
-		}
-		return list
-	case map[string]any:
-		object := make(map[string]any, len(v))
-		for name, item := range v {
-			object[name] = clone(item)
-		}
-		return object
-	default:
-		return v
-	}
+	return mapped(value, func(scalar any) any { return scalar })
 }
