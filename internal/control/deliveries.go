@@ -178,13 +178,8 @@ func (a *API) listDeliveries(c *call) (int, any, error) {
 
 // awaitDeliveries waits as ?wait= and ?count= say, if they do.
 func (a *API) awaitDeliveries(c *call, filter func(delivery.Delivery) bool) error {
-	q := c.URL.Query()
-	count, err := number(q, "count", 1)
-	if err != nil || !q.Has("wait") {
-		return err
-	}
-	ctx, cancel, err := deadline(c, "wait", q.Get("wait"))
-	if err != nil {
+	ctx, cancel, count, err := awaiting(c)
+	if err != nil || ctx == nil {
 		return err
 	}
 	defer cancel()
@@ -192,7 +187,7 @@ func (a *API) awaitDeliveries(c *call, filter func(delivery.Delivery) bool) erro
 	if errors.Is(err, context.DeadlineExceeded) {
 		return client.Problem{
 			Title: "not within the deadline", Status: http.StatusRequestTimeout,
-			Detail: fmt.Sprintf("%d of %d wanted deliveries came within %s; wait longer, or look at all of them without the filter", countIf(all, filter), count, q.Get("wait")),
+			Detail: fmt.Sprintf("%d of %d wanted deliveries came within %s; wait longer, or look at all of them without the filter", countIf(all, filter), count, c.URL.Query().Get("wait")),
 		}
 	}
 	return err

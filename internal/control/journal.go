@@ -17,6 +17,16 @@ import (
 // MaxWait is the longest wait a call may ask for, in real time.
 const MaxWait = 5 * time.Minute
 
+// awaiting reads ?wait= and ?count=: until when to wait for how many. Without a wait there is no context.
+func awaiting(c *call) (ctx context.Context, cancel context.CancelFunc, count int, err error) {
+	q := c.URL.Query()
+	if count, err = number(q, "count", 1); err != nil || !q.Has("wait") {
+		return nil, nil, 0, err
+	}
+	ctx, cancel, err = deadline(c, "wait", q.Get("wait"))
+	return ctx, cancel, count, err
+}
+
 // deadline reads a wait such as "5s" from a field.
 func deadline(c *call, field, word string) (context.Context, context.CancelFunc, error) {
 	wait, err := time.ParseDuration(word)

@@ -71,13 +71,8 @@ func (a *API) getReceiver(c *call) (int, any, error) {
 
 // awaitRequests waits as ?wait= and ?count= say, if they do.
 func awaitRequests(c *call, r *receiver.Receiver) error {
-	q := c.URL.Query()
-	count, err := number(q, "count", 1)
-	if err != nil || !q.Has("wait") {
-		return err
-	}
-	ctx, cancel, err := deadline(c, "wait", q.Get("wait"))
-	if err != nil {
+	ctx, cancel, count, err := awaiting(c)
+	if err != nil || ctx == nil {
 		return err
 	}
 	defer cancel()
